@@ -1,0 +1,31 @@
+package io.aiel.plane.vocabulary;
+
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalInt;
+
+/**
+ * What an allowing policy demands of the execution. Absent members demand nothing.
+ *
+ * @param timeoutMs the longest run, milliseconds
+ * @param maxMemoryMb the worker's memory, MiB
+ * @param redact JSON pointers into arguments that must not be recorded
+ * @param approvalRequired the execution waits for a person; refused where nobody can be asked
+ * @param network whether the worker may have a network
+ * @param logLevel the lowest level of worker logs that is kept
+ */
+public record Obligations(
+        OptionalInt timeoutMs,
+        OptionalInt maxMemoryMb,
+        List<String> redact,
+        boolean approvalRequired,
+        boolean network,
+        Optional<String> logLevel) {
+    /** Demands nothing. */
+    public static final Obligations NONE =
+            new Obligations(OptionalInt.empty(), OptionalInt.empty(), List.of(), false, false, Optional.empty());
+
+    public Obligations {
+        redact = List.copyOf(redact);
+    }
+}

@@ -1,0 +1,31 @@
+package io.aiel.plane.hydrator;
+
+import io.aiel.plane.vocabulary.ExecutionId;
+import io.aiel.plane.vocabulary.JsonText;
+import io.aiel.plane.vocabulary.ResolvedCapability;
+import java.time.Duration;
+import java.util.Map;
+
+/**
+ * One request for a worker.
+ *
+ * @param target what to run
+ * @param runnerRequest the runner request of the wire contract, with ids and trace filled in
+ * @param timeout how long it may run from the hand-over on
+ * @param environment what the code finds in its environment for this execution alone
+ */
+public record HydrationRequest(
+        ExecutionId execution,
+        ResolvedCapability target,
+        JsonText runnerRequest,
+        Duration timeout,
+        Map<String, String> environment) {
+    public HydrationRequest {
+        environment = Map.copyOf(environment);
+    }
+
+    @Override
+    public String toString() {
+        return "HydrationRequest(" + execution + ", " + target + ")";
+    }
+}

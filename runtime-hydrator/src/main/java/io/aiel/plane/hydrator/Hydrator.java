@@ -1,0 +1,26 @@
+package io.aiel.plane.hydrator;
+
+import io.aiel.plane.vocabulary.Decision;
+import java.util.concurrent.CompletionStage;
+
+/**
+ * Runs capabilities in sandboxed workers hydrated from snapshots, and describes snapshots in the same sandbox. Thread-safe;
+ * no method blocks the caller on a worker.
+ */
+public interface Hydrator extends AutoCloseable {
+    /**
+     * Runs one request. Takes the {@link Decision.Allow} so that running without a decision does not compile; its obligations
+     * (time, memory, network) bind the worker.
+     */
+    RunningExecution run(HydrationRequest request, Decision.Allow allow, WorkerListener listener);
+
+    /** Loads a snapshot's files in a sandbox without network and reports what it exports or why it cannot be loaded. */
+    CompletionStage<DescribeReport> describe(SnapshotFiles files);
+
+    /** What is running and whether it is what the operator demanded. */
+    HydratorStatus status();
+
+    /** Ends all workers and zygotes and waits for them, at most the configured stop time. */
+    @Override
+    void close();
+}
