@@ -34,6 +34,11 @@ public final class LiveExecutions {
         return execution.isPresent();
     }
 
+    /** Asks all workers to stop. */
+    public void cancelAll() {
+        live.values().forEach(execution -> execution.ifPresent(RunningExecution::cancel));
+    }
+
     /** From now on new work is refused. */
     public void drain() {
         draining = true;
