@@ -39,11 +39,16 @@ record Admission(
         return decision instanceof Decision.Deny;
     }
 
-    @Nullable String capabilityKind() {
-        return target.capability().map(Capability::ref).map(ref -> ref.kind().wireName()).orElse(null);
+    @Nullable
+    String capabilityKind() {
+        return target.capability()
+                .map(Capability::ref)
+                .map(ref -> ref.kind().wireName())
+                .orElse(null);
     }
 
-    @Nullable String capabilityName() {
+    @Nullable
+    String capabilityName() {
         return target.capability().map(Capability::ref).map(ref -> ref.name()).orElse(null);
     }
 }

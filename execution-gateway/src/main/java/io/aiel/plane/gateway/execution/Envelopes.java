@@ -79,8 +79,7 @@ final class Envelopes {
     ObjectNode details(List<InputError> errors) {
         ObjectNode details = json.createObjectNode();
         var list = details.putArray("errors");
-        errors.forEach(error ->
-                list.addObject().put("pointer", error.pointer()).put("message", error.message()));
+        errors.forEach(error -> list.addObject().put("pointer", error.pointer()).put("message", error.message()));
         return details;
     }
 

@@ -36,7 +36,10 @@ final class ExecutionJournal {
      * @param flushesMax transactions in flight at once
      */
     ExecutionJournal(
-            Function<List<JournalEntry>, Uni<List<Boolean>>> transaction, int batchMax, int waitingMax, int flushesMax) {
+            Function<List<JournalEntry>, Uni<List<Boolean>>> transaction,
+            int batchMax,
+            int waitingMax,
+            int flushesMax) {
         this.transaction = transaction;
         this.batchMax = batchMax;
         this.waitingMax = waitingMax;
@@ -99,7 +102,10 @@ final class ExecutionJournal {
 
     private void flush(List<Pending> batch) {
         List<JournalEntry> entries = batch.stream().map(Pending::entry).toList();
-        transaction.apply(entries).subscribe().with(results -> succeeded(batch, results), failure -> failed(batch, failure));
+        transaction
+                .apply(entries)
+                .subscribe()
+                .with(results -> succeeded(batch, results), failure -> failed(batch, failure));
     }
 
     private void succeeded(List<Pending> batch, List<Boolean> results) {

@@ -33,12 +33,15 @@ public final class ExecutionQueries {
      * @param limit rows of a page
      */
     public record Filter(
-            Optional<String> status, Optional<String> capability, Optional<String> principal, Optional<ExecutionId> before, int limit) {}
+            Optional<String> status,
+            Optional<String> capability,
+            Optional<String> principal,
+            Optional<ExecutionId> before,
+            int limit) {}
 
     /** A page, newest first. */
     public Uni<List<JsonObject>> list(ProjectScope scope, Filter filter) {
-        return pool.preparedQuery(
-                        """
+        return pool.preparedQuery("""
                         select * from executions
                         where tenant = $1 and project = $2
                             and ($3::text is null or status = $3)
@@ -47,8 +50,8 @@ public final class ExecutionQueries {
                             and ($6::text is null or id < $6)
                         order by id desc limit $7
                         """)
-                .execute(Tuple.from(List.of(
-                                scope.tenant().value(), scope.project().value()))
+                .execute(Tuple.from(
+                                List.of(scope.tenant().value(), scope.project().value()))
                         .addValue(filter.status().orElse(null))
                         .addValue(filter.capability().orElse(null))
                         .addValue(filter.principal().orElse(null))

@@ -38,8 +38,7 @@ public final class ExecutionRecovery {
     private static final int BATCH_MAX = 500;
 
     /** Executions nobody owns: $1 this node, $2 this incarnation, $3 heartbeats older than this are dead, $4 own doubts. */
-    private static final String ORPHANS =
-            """
+    private static final String ORPHANS = """
             select e.id, e.tenant, e.workspace, e.project, e.principal, e.request_id, e.traceparent, e.audit_sequence, e.audit_hash
             from executions e left join plane_nodes n on n.incarnation = e.incarnation
             where e.status = 'running' and (
@@ -53,8 +52,7 @@ public final class ExecutionRecovery {
     private static final String ANNOUNCE =
             "insert into plane_nodes (node, incarnation, started_at, heartbeat_at) values ($1, $2, $3, $3)";
     private static final String BEAT = "update plane_nodes set heartbeat_at = $2 where incarnation = $1";
-    private static final String FORGET =
-            """
+    private static final String FORGET = """
             delete from plane_nodes n where n.heartbeat_at < $1
                 and not exists (select 1 from executions e where e.incarnation = n.incarnation and e.status = 'running')
             """;
@@ -119,8 +117,7 @@ public final class ExecutionRecovery {
     /** Closes what nobody works on; the item is how many there were. */
     public Uni<Integer> sweep() {
         var now = clock.instant().atOffset(ZoneOffset.UTC);
-        Tuple parameters =
-                Tuple.of(node, incarnation, now.minus(deadAfter), now.minus(deadAfter), BATCH_MAX);
+        Tuple parameters = Tuple.of(node, incarnation, now.minus(deadAfter), now.minus(deadAfter), BATCH_MAX);
         return pool.preparedQuery(ORPHANS)
                 .execute(parameters)
                 .ifNoItem()

@@ -165,7 +165,8 @@ public final class ExecutionService {
                         Optional.empty()));
             case Resolution.UnknownSnapshot(var digest) ->
                 answer(missing(caller, request, "No valid snapshot " + digest + " in this project", List.of()));
-            case Resolution.UnknownCapability(var kind, var name, var known) -> unknown(caller, request, kind, name, known);
+            case Resolution.UnknownCapability(var kind, var name, var known) ->
+                unknown(caller, request, kind, name, known);
             case Resolution.ValidationUnavailable(var detail) ->
                 answer(new ExecutionAnswer.Refused(ErrorCode.NOT_READY, detail, Optional.of(RETRY_SOON)));
         };
@@ -174,13 +175,17 @@ public final class ExecutionService {
     /** An MCP tool that exists nowhere is missing; one that its server does not allow is a security violation. */
     private Uni<ExecutionAnswer> unknown(
             Caller caller, RunnerRequest request, String kind, String name, List<String> known) {
-        if (request.capability().map(CapabilityRef::kind).filter(CapabilityKind.MCP::equals).isEmpty()) {
+        if (request.capability()
+                .map(CapabilityRef::kind)
+                .filter(CapabilityKind.MCP::equals)
+                .isEmpty()) {
             return answer(missing(caller, request, title(kind) + " not found: " + name, known));
         }
         String server = request.document().path("mcp").path("server").asText();
         String tool = request.document().path("mcp").path("tool").asText();
         return registry.capabilities(caller.scope(), request.target()).map(all -> {
-            boolean serverExists = all.stream().anyMatch(c -> c.server().filter(server::equals).isPresent());
+            boolean serverExists =
+                    all.stream().anyMatch(c -> c.server().filter(server::equals).isPresent());
             return serverExists
                     ? unrecorded(
                             caller,
@@ -220,7 +225,9 @@ public final class ExecutionService {
                 "execution.invoke",
                 Optional.of(caller.scope()),
                 Optional.of(target),
-                target.capability().map(c -> c.ref().toString()).orElse(request.action().wireName()),
+                target.capability()
+                        .map(c -> c.ref().toString())
+                        .orElse(request.action().wireName()),
                 Optional.of(arguments),
                 Optional.of(argumentsDigest),
                 request.wantsNetwork(),
@@ -269,7 +276,8 @@ public final class ExecutionService {
                         switch (run.decision()) {
                             case Decision.Allow _ -> new AuditEvent.ExecutionAdmitted(run.id());
                             case Decision.Deny deny ->
-                                new AuditEvent.ExecutionDenied(run.id(), denialCode(deny).name(), deny.reasons());
+                                new AuditEvent.ExecutionDenied(
+                                        run.id(), denialCode(deny).name(), deny.reasons());
                         }));
         Admission admission = new Admission(
                 run.id(),
@@ -283,7 +291,9 @@ public final class ExecutionService {
                 run.requestedAt(),
                 records,
                 chain.position());
-        Span span = tracer.spanBuilder("plane.admit").setParent(run.caller().trace()).startSpan();
+        Span span = tracer.spanBuilder("plane.admit")
+                .setParent(run.caller().trace())
+                .startSpan();
         boolean allowed = run.decision() instanceof Decision.Allow;
         if (allowed) {
             // Before the write: from the commit on, the sweeper may see the row and must know that it is alive.
@@ -332,9 +342,11 @@ public final class ExecutionService {
     // 5 run
 
     private Uni<ExecutionAnswer> hydrate(Run run, Decision.Allow allow, AuditChain chain, Departure departure) {
-        int timeoutMs =
-                Math.min(run.request().timeoutMs(), allow.obligations().timeoutMs().orElse(Integer.MAX_VALUE));
-        Span span = tracer.spanBuilder("plane.worker").setParent(run.caller().trace()).startSpan();
+        int timeoutMs = Math.min(
+                run.request().timeoutMs(), allow.obligations().timeoutMs().orElse(Integer.MAX_VALUE));
+        Span span = tracer.spanBuilder("plane.worker")
+                .setParent(run.caller().trace())
+                .startSpan();
         WorkerRecord worker = new WorkerRecord(limits.logLinesMax());
         HydrationRequest request = new HydrationRequest(
                 run.id(),
@@ -403,7 +415,8 @@ public final class ExecutionService {
                 code = answered.errorCode();
                 status = statusOf(answered);
                 resultDigest = answered.ok()
-                        ? Optional.of(Digest.of(envelopes.result(answered.envelope()).value()))
+                        ? Optional.of(
+                                Digest.of(envelopes.result(answered.envelope()).value()))
                         : Optional.empty();
                 message = answered.ok() ? "" : envelopes.errorMessage(answered.envelope());
             }
@@ -445,7 +458,8 @@ public final class ExecutionService {
                         LOG.errorf(failure, "the end of %s could not be recorded; recovery will close it", run.id());
                         return new ExecutionAnswer.Refused(
                                 ErrorCode.ADMISSION_UNAVAILABLE,
-                                "The execution " + run.id() + " ran, but its end could not be recorded, so its result is"
+                                "The execution " + run.id()
+                                        + " ran, but its end could not be recorded, so its result is"
                                         + " withheld; it will be closed as lost.",
                                 Optional.empty());
                     }
@@ -464,7 +478,9 @@ public final class ExecutionService {
         if (answered.ok()) {
             return ExecutionStatus.SUCCEEDED;
         }
-        return answered.errorCode().equals(ErrorCode.TIMEOUT.name()) ? ExecutionStatus.TIMED_OUT : ExecutionStatus.FAILED;
+        return answered.errorCode().equals(ErrorCode.TIMEOUT.name())
+                ? ExecutionStatus.TIMED_OUT
+                : ExecutionStatus.FAILED;
     }
 
     private static ExecutionStatus statusOf(ErrorCode code) {

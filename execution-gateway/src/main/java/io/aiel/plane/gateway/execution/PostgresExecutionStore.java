@@ -22,8 +22,7 @@ import java.util.function.Function;
 
 /** Executions in PostgreSQL, written with multi-row statements. Thread-safe. */
 final class PostgresExecutionStore {
-    private static final String INSERT =
-            """
+    private static final String INSERT = """
             insert into executions (id, tenant, workspace, project, environment, snapshot_digest, snapshot_id, bundle, action,
                 capability_kind, capability_name, principal, request_id, traceparent, idempotency_key, arguments_digest,
                 timeout_ms, status, decision_id, policy_digest, incarnation, requested_at, finished_at, http_status,
@@ -34,8 +33,7 @@ final class PostgresExecutionStore {
                 $24::int[], $25::text[], $26::bigint[], $27::text[])
             """;
 
-    private static final String CLOSE =
-            """
+    private static final String CLOSE = """
             update executions e set status = v.status, finished_at = v.finished_at, http_status = v.http_status,
                 error_code = nullif(v.error_code, ''), error_message = nullif(v.error_message, ''),
                 result_digest = v.result_digest, cpu_ms = v.cpu_ms, wall_ms = v.wall_ms, max_rss_bytes = v.max_rss_bytes,
@@ -179,11 +177,10 @@ final class PostgresExecutionStore {
         List<Boolean> effects = new ArrayList<>(entries.size());
         List<AuditRecord> records = new ArrayList<>();
         for (JournalEntry entry : entries) {
-            boolean effective =
-                    switch (entry) {
-                        case Admission _ -> true;
-                        case Closure closure -> closed.contains(closure.id().value());
-                    };
+            boolean effective = switch (entry) {
+                case Admission _ -> true;
+                case Closure closure -> closed.contains(closure.id().value());
+            };
             effects.add(effective);
             if (effective) {
                 records.addAll(entry.records());

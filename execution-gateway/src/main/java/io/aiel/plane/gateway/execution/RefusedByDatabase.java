@@ -11,7 +11,8 @@ final class RefusedByDatabase {
     static boolean is(Throwable failure) {
         for (@Nullable Throwable cause = failure; cause != null; cause = cause.getCause()) {
             if (cause instanceof PgException refused && refused.getSqlState() != null) {
-                return refused.getSqlState().startsWith("22") || refused.getSqlState().startsWith("23");
+                return refused.getSqlState().startsWith("22")
+                        || refused.getSqlState().startsWith("23");
             }
         }
         return false;

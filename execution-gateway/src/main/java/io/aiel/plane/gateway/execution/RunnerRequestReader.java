@@ -95,13 +95,21 @@ final class RunnerRequestReader {
                 case HTTP -> {
                     if (http(source.get("http")) instanceof ObjectNode http) {
                         arguments = http;
-                        ref = refOf(kind, http.path("method").asText() + " " + http.path("path").asText(), "/http/path");
+                        ref = refOf(
+                                kind,
+                                http.path("method").asText() + " "
+                                        + http.path("path").asText(),
+                                "/http/path");
                     }
                 }
                 case MCP -> {
                     if (mcp(source.get("mcp")) instanceof ObjectNode mcp) {
                         arguments = object(mcp, "/mcp", "args");
-                        ref = refOf(kind, mcp.path("server").asText() + "/" + mcp.path("tool").asText(), "/mcp/tool");
+                        ref = refOf(
+                                kind,
+                                mcp.path("server").asText() + "/"
+                                        + mcp.path("tool").asText(),
+                                "/mcp/tool");
                     }
                 }
             }
@@ -134,7 +142,11 @@ final class RunnerRequestReader {
     }
 
     private static ObjectNode normalised(
-            ObjectNode source, Action action, @Nullable CapabilityKind kind, @Nullable String handler, ObjectNode event) {
+            ObjectNode source,
+            Action action,
+            @Nullable CapabilityKind kind,
+            @Nullable String handler,
+            ObjectNode event) {
         ObjectNode out = JsonNodeFactory.instance.objectNode();
         out.put("schema_version", "v1").put("action", action.wireName());
         if (kind != null) {

@@ -32,7 +32,9 @@ class ExecutionJournalTest {
 
         void commit(int transaction) {
             open.get(transaction)
-                    .complete(transactions.get(transaction).stream().map(_ -> true).toList());
+                    .complete(transactions.get(transaction).stream()
+                            .map(_ -> true)
+                            .toList());
         }
 
         void fail(int transaction, Throwable failure) {
@@ -57,7 +59,8 @@ class ExecutionJournalTest {
         database.commit(1);
 
         assertThat(database.sizes()).containsExactly(1, 2);
-        List.of(first, second, third).forEach(subscriber -> subscriber.assertCompleted().assertItem(true));
+        List.of(first, second, third)
+                .forEach(subscriber -> subscriber.assertCompleted().assertItem(true));
     }
 
     @Test

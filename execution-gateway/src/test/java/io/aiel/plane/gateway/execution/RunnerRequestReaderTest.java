@@ -27,7 +27,10 @@ class RunnerRequestReaderTest {
                 argumentSet("a kind that is a number", "{'action':'invoke','kind':1,'handler':'a'}", "/kind"),
                 argumentSet("a tool without handler", "{'action':'invoke','kind':'tool'}", "/handler"),
                 argumentSet("a handler that is a number", "{'action':'invoke','kind':'tool','handler':1}", "/handler"),
-                argumentSet("an event that is a list", "{'action':'invoke','kind':'tool','handler':'a','event':[]}", "/event"),
+                argumentSet(
+                        "an event that is a list",
+                        "{'action':'invoke','kind':'tool','handler':'a','event':[]}",
+                        "/event"),
                 argumentSet("http without http", "{'action':'invoke','kind':'http'}", "/http"),
                 argumentSet(
                         "an http method the runtime does not know",
@@ -52,11 +55,24 @@ class RunnerRequestReaderTest {
                         "{'action':'describe','meta':{'capabilities':{'root':true}}}",
                         "/meta/capabilities/root"),
                 argumentSet("a timeout of zero", "{'action':'describe','meta':{'timeout_ms':0}}", "/meta/timeout_ms"),
-                argumentSet("a timeout that is too long", "{'action':'describe','meta':{'timeout_ms':900001}}", "/meta/timeout_ms"),
-                argumentSet("a timeout that is a boolean", "{'action':'describe','meta':{'timeout_ms':true}}", "/meta/timeout_ms"),
-                argumentSet("a fraction as timeout", "{'action':'describe','meta':{'timeout_ms':1.5}}", "/meta/timeout_ms"),
-                argumentSet("a timeout beyond any integer", "{'action':'describe','meta':{'timeout_ms':1e99}}", "/meta/timeout_ms"),
-                argumentSet("snapshot and environment", "{'action':'describe','snapshot':'x','environment':'y'}", "/snapshot"),
+                argumentSet(
+                        "a timeout that is too long",
+                        "{'action':'describe','meta':{'timeout_ms':900001}}",
+                        "/meta/timeout_ms"),
+                argumentSet(
+                        "a timeout that is a boolean",
+                        "{'action':'describe','meta':{'timeout_ms':true}}",
+                        "/meta/timeout_ms"),
+                argumentSet(
+                        "a fraction as timeout", "{'action':'describe','meta':{'timeout_ms':1.5}}", "/meta/timeout_ms"),
+                argumentSet(
+                        "a timeout beyond any integer",
+                        "{'action':'describe','meta':{'timeout_ms':1e99}}",
+                        "/meta/timeout_ms"),
+                argumentSet(
+                        "snapshot and environment",
+                        "{'action':'describe','snapshot':'x','environment':'y'}",
+                        "/snapshot"),
                 argumentSet("a snapshot that is no digest", "{'action':'describe','snapshot':'x'}", "/snapshot"),
                 argumentSet("a context that is a text", "{'action':'describe','ctx':'x'}", "/ctx"));
     }
@@ -66,10 +82,12 @@ class RunnerRequestReaderTest {
     void namesTheMemberThatIsWrong(String text, String pointer) throws Exception {
         RunnerRequestReader.Result result = new RunnerRequestReader(900_000).read(json(text));
 
-        assertThat(result).isInstanceOfSatisfying(RunnerRequestReader.Result.Invalid.class, invalid -> assertThat(
-                        invalid.errors())
-                .extracting(InputError::pointer)
-                .contains(pointer));
+        assertThat(result)
+                .isInstanceOfSatisfying(
+                        RunnerRequestReader.Result.Invalid.class,
+                        invalid -> assertThat(invalid.errors())
+                                .extracting(InputError::pointer)
+                                .contains(pointer));
     }
 
     @Test
@@ -79,9 +97,11 @@ class RunnerRequestReaderTest {
 
         assertThat(result)
                 .isInstanceOfSatisfying(
-                        RunnerRequestReader.Result.Invalid.class, invalid -> assertThat(invalid.errors())
+                        RunnerRequestReader.Result.Invalid.class,
+                        invalid -> assertThat(invalid.errors())
                                 .extracting(InputError::pointer)
-                                .containsExactlyInAnyOrder("/action", "/kind", "/event", "/meta/z", "/meta/timeout_ms"));
+                                .containsExactlyInAnyOrder(
+                                        "/action", "/kind", "/event", "/meta/z", "/meta/timeout_ms"));
     }
 
     @Test
@@ -92,7 +112,8 @@ class RunnerRequestReaderTest {
         assertThat(request.capability()).hasToString("Optional[tool:add]");
         assertThat(request.timeoutMs()).isEqualTo(5000);
         assertThat(request.document().toString())
-                .isEqualTo("{\"schema_version\":\"v1\",\"action\":\"invoke\",\"kind\":\"tool\",\"handler\":\"add\",\"event\":{\"a\":1}}");
+                .isEqualTo(
+                        "{\"schema_version\":\"v1\",\"action\":\"invoke\",\"kind\":\"tool\",\"handler\":\"add\",\"event\":{\"a\":1}}");
         assertThat(request.target()).isEqualTo(new Target.Environment("production"));
     }
 
