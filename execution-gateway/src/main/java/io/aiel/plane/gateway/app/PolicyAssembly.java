@@ -1,43 +1,53 @@
 package io.aiel.plane.gateway.app;
 
-import io.aiel.plane.policy.PolicyEngine;
-import io.aiel.plane.policy.PolicyInput;
-import io.aiel.plane.vocabulary.Decision;
-import io.aiel.plane.vocabulary.DecisionId;
-import io.aiel.plane.vocabulary.Digest;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.aiel.plane.policy.PolicyEngineSettings;
+import io.aiel.plane.policy.WasmPolicyEngine;
 import io.aiel.plane.vocabulary.JsonText;
-import io.quarkus.arc.DefaultBean;
+import io.quarkus.runtime.Startup;
+import jakarta.enterprise.inject.Disposes;
 import jakarta.enterprise.inject.Produces;
 import jakarta.inject.Singleton;
-import java.util.List;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 
-/** Makes the policy engine. */
+/**
+ * Makes the policy engine. The engine builds its instances on a thread of its own; until they are there it denies everything,
+ * and the server is not ready.
+ */
 class PolicyAssembly {
     @Produces
     @Singleton
-    @DefaultBean
-    PolicyEngine policyEngine() {
-        return new NoPolicy();
+    @Startup
+    WasmPolicyEngine policyEngine(PolicyConfig config, ObjectMapper json) {
+        PolicyEngineSettings defaults = PolicyEngineSettings.defaults();
+        return WasmPolicyEngine.create(new PolicyEngineSettings(
+                config.instances().orElse(defaults.instances()),
+                config.checkoutTimeout(),
+                config.evaluationBudget(),
+                config.argumentsBytesMax(),
+                config.memoryMibMax(),
+                config.dataFile().map(file -> data(file, json)).orElse(defaults.data())));
     }
 
-    /** Where there is no policy, everything is denied. */
-    private static final class NoPolicy implements PolicyEngine {
-        private static final Digest NONE = Digest.of("no policy");
+    void close(@Disposes WasmPolicyEngine engine) {
+        engine.close();
+    }
 
-        @Override
-        public Decision decide(PolicyInput input) {
-            return new Decision.Deny(
-                    DecisionId.create(), NONE, new JsonText("null"), List.of("undecided: there is no policy"), true);
-        }
-
-        @Override
-        public Digest policyDigest() {
-            return NONE;
-        }
-
-        @Override
-        public boolean ready() {
-            return false;
+    private static JsonText data(Path file, ObjectMapper json) {
+        try {
+            String text = Files.readString(file);
+            if (!json.readTree(text).isObject()) {
+                throw new IllegalArgumentException("plane.policy.data-file " + file + " must hold one JSON object");
+            }
+            return new JsonText(text);
+        } catch (JsonProcessingException e) {
+            throw new IllegalArgumentException("plane.policy.data-file " + file + " is not JSON", e);
+        } catch (IOException e) {
+            throw new UncheckedIOException("plane.policy.data-file " + file + " cannot be read", e);
         }
     }
 }

@@ -32,6 +32,9 @@ import org.jboss.resteasy.reactive.server.ServerRequestFilter;
  */
 public class ActionFilter {
     private static final Logger LOG = Logger.getLogger(ActionFilter.class);
+    private static final String WORKSPACE = "workspace";
+    private static final String PROJECT = "project";
+    private static final int RESOURCE_MAX = 512;
 
     @Inject
     Authentication authentication;
@@ -73,13 +76,13 @@ public class ActionFilter {
                 })
                 .chain(caller -> locate(caller, request.getUriInfo().getPathParameters()))
                 .chain(() -> action.filter(asked -> !asked.deferred())
-                        .map(asked -> decide(asked.value(), request))
+                        .map(asked -> decide(asked.value(), request.getUriInfo().getPathParameters()))
                         .orElseGet(() -> Uni.createFrom().voidItem()));
     }
 
     private Uni<Void> locate(Caller caller, MultivaluedMap<String, String> path) {
-        String workspace = path.getFirst("workspace");
-        String project = path.getFirst("project");
+        String workspace = path.getFirst(WORKSPACE);
+        String project = path.getFirst(PROJECT);
         if (workspace == null) {
             call.establish(caller.inTenant(), Optional.empty(), Optional.empty());
             return Uni.createFrom().voidItem();
@@ -100,11 +103,8 @@ public class ActionFilter {
                 .replaceWithVoid();
     }
 
-    private Uni<Void> decide(String action, ContainerRequestContext request) {
-        String resource = call.projectScope()
-                .map(scope -> scope.project().value())
-                .or(() -> call.workspace().map(WorkspaceId::value))
-                .orElseGet(() -> call.principal().tenant().value());
+    private Uni<Void> decide(String action, MultivaluedMap<String, String> path) {
+        String resource = resource(path);
         Decision decision = policy.decide(new PolicyInput(
                 call.principal(),
                 action,
@@ -119,15 +119,30 @@ public class ActionFilter {
                 clock.instant(),
                 call.sourceAddress(),
                 call.traceId(),
-                call.requestId()));
+                call.requestId(),
+                call.workspace()));
         return switch (decision) {
             case Decision.Allow _ -> Uni.createFrom().voidItem();
             case Decision.Deny deny ->
                 journal.record(call.auditContext(), new AuditEvent.AccessDenied(action, resource, deny))
                         .onFailure()
-                        .transform(failure -> unrecorded(failure))
+                        .transform(this::unrecorded)
                         .chain(() -> Uni.createFrom().failure(refusal(action, deny)));
         };
+    }
+
+    /** What the call is about: the id in the path beside workspace and project, else the project, the workspace, the tenant. */
+    private String resource(MultivaluedMap<String, String> path) {
+        for (String parameter : path.keySet()) {
+            if (!parameter.equals(WORKSPACE) && !parameter.equals(PROJECT)) {
+                String value = path.getFirst(parameter);
+                return value.length() > RESOURCE_MAX ? value.substring(0, RESOURCE_MAX) : value;
+            }
+        }
+        return call.projectScope()
+                .map(scope -> scope.project().value())
+                .or(() -> call.workspace().map(WorkspaceId::value))
+                .orElseGet(() -> call.principal().tenant().value());
     }
 
     private Refusal unrecorded(Throwable failure) {
