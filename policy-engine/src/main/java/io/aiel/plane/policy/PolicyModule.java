@@ -39,8 +39,7 @@ final class PolicyModule {
     private final String entryPoint;
     private final int memoryMibMax;
 
-    private PolicyModule(
-            WasmModule module, Function<Instance, Machine> machines, String entryPoint, int memoryMibMax) {
+    private PolicyModule(WasmModule module, Function<Instance, Machine> machines, String entryPoint, int memoryMibMax) {
         this.module = module;
         this.machines = machines;
         this.entryPoint = entryPoint;

@@ -140,11 +140,6 @@ public final class WasmPolicyEngine implements PolicyEngine, AutoCloseable {
         return idle.size();
     }
 
-    /** How many instances wait for a question now, for a gauge; 0 while all are busy. */
-    public int freeInstances() {
-        return idle.size();
-    }
-
     /** Why the engine will never be ready; empty while it still may be, or is. */
     public Optional<String> failure() {
         return Optional.ofNullable(failure);

@@ -7,7 +7,6 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
 import java.io.IOException;
 import java.util.ArrayList;
-import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 
@@ -97,8 +96,7 @@ final class PolicyCases {
 
     /** Objects are merged, everything else replaced; null is a value. */
     private static void merge(ObjectNode into, JsonNode change) {
-        for (Iterator<Map.Entry<String, JsonNode>> members = change.fields(); members.hasNext(); ) {
-            Map.Entry<String, JsonNode> member = members.next();
+        for (Map.Entry<String, JsonNode> member : change.properties()) {
             if (into.get(member.getKey()) instanceof ObjectNode inner
                     && member.getValue().isObject()
                     && !member.getKey().equals("value")) {
