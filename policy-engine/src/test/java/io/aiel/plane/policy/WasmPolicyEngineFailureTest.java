@@ -155,7 +155,7 @@ class WasmPolicyEngineFailureTest {
     void stopsAnEvaluationAtItsTimeLimitAndRecovers(@TempDir Path scratch) throws Exception {
         CompiledPolicy slow = OpaCompiler.orSkip().compile(scratch, "slow/decision", SLOW);
         PolicyEngineSettings settings = new PolicyEngineSettings(
-                1, Duration.ofSeconds(10), Duration.ofMillis(500), 1024, 256, new JsonText("{}"));
+                1, Duration.ofSeconds(10), Duration.ofMillis(500), 1024, 1024, new JsonText("{}"));
         try (WasmPolicyEngine engine = ready(settings, slow)) {
             long begin = System.nanoTime();
 
@@ -174,7 +174,7 @@ class WasmPolicyEngineFailureTest {
     void deniesWhenNoInstanceIsFree(@TempDir Path scratch) throws Exception {
         CompiledPolicy slow = OpaCompiler.orSkip().compile(scratch, "slow/decision", SLOW);
         PolicyEngineSettings settings = new PolicyEngineSettings(
-                1, Duration.ofMillis(50), Duration.ofSeconds(5), 1024, 256, new JsonText("{}"));
+                1, Duration.ofMillis(50), Duration.ofSeconds(1), 1024, 1024, new JsonText("{}"));
         try (WasmPolicyEngine engine = ready(settings, slow)) {
             CompletableFuture<Decision> first = CompletableFuture.supplyAsync(() -> engine.decide(INVOKE));
             while (engine.freeInstances() > 0 && !first.isDone()) {
@@ -184,7 +184,7 @@ class WasmPolicyEngineFailureTest {
             Decision second = engine.decide(INVOKE);
 
             assertUndecided(second, "no policy instance was free within 50 ms");
-            assertUndecided(first.get(60, TimeUnit.SECONDS), "time limit");
+            assertUndecided(first.get(60, TimeUnit.SECONDS), "undecided");
         }
     }
 
