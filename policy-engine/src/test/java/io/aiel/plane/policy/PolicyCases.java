@@ -43,6 +43,11 @@ final class PolicyCases {
         return cases;
     }
 
+    /** The table of roles and actions. */
+    static JsonNode roles() throws IOException {
+        return YAML.readTree(ModuleFiles.CASES.resolve("roles.yaml").toFile());
+    }
+
     private static Case read(String file, JsonNode written) throws IOException {
         ObjectNode input = base();
         merge(input, written.path("change"));
@@ -66,7 +71,7 @@ final class PolicyCases {
     }
 
     private static List<Case> everyRoleAgainstEveryAction() throws IOException {
-        JsonNode table = YAML.readTree(ModuleFiles.CASES.resolve("roles.yaml").toFile());
+        JsonNode table = roles();
         List<Case> cases = new ArrayList<>();
         for (Map.Entry<String, JsonNode> role : table.required("roles").properties()) {
             List<String> granted = new ArrayList<>();

@@ -74,6 +74,29 @@ class PolicyCasesTest {
         assertThat(compared).isEqualTo(cases().size()).isGreaterThan(40);
     }
 
+    /** Broken once by leaving out one `yes`. */
+    @Test
+    void theDocumentedTableOfRolesIsTheOneOfTheCases() throws IOException {
+        JsonNode roles = PolicyCases.roles();
+        List<String> names = new ArrayList<>();
+        roles.required("roles").fieldNames().forEachRemaining(names::add);
+        StringBuilder table = new StringBuilder("| action | " + String.join(" | ", names) + " |\n");
+        table.append("| ---").append(" | ---".repeat(names.size())).append(" |\n");
+        for (JsonNode action : roles.required("actions")) {
+            table.append("| ").append(action.asText()).append(" |");
+            for (String name : names) {
+                boolean granted = false;
+                for (JsonNode one : roles.at("/roles/" + name)) {
+                    granted |= one.equals(action);
+                }
+                table.append(granted ? " yes |" : " |");
+            }
+            table.append('\n');
+        }
+
+        assertThat(Files.readString(ModuleFiles.DOCS.resolve("policy.md"))).contains(table);
+    }
+
     private static String wasm(Case asked) throws IOException {
         PolicyInstance instance =
                 INSTANCES.computeIfAbsent(asked.data(), data -> module.instantiate(new JsonText(data.toString())));
