@@ -3,7 +3,9 @@ package io.aiel.plane.audit;
 import io.aiel.plane.vocabulary.EventId;
 import io.aiel.plane.vocabulary.ExecutionId;
 import io.aiel.plane.vocabulary.PrincipalId;
+import io.aiel.plane.vocabulary.ProjectId;
 import io.aiel.plane.vocabulary.TenantId;
+import io.aiel.plane.vocabulary.WorkspaceId;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
@@ -22,6 +24,8 @@ import java.util.Optional;
  */
 public record AuditQuery(
         TenantId tenant,
+        Optional<WorkspaceId> workspace,
+        Optional<ProjectId> project,
         Optional<PrincipalId> principal,
         Optional<String> type,
         Optional<ExecutionId> execution,

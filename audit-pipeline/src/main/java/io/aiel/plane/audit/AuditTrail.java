@@ -51,6 +51,8 @@ public final class AuditTrail {
         StringBuilder sql = new StringBuilder(
                 "SELECT id, tenant, stream, sequence, type, hash, canonical, time FROM audit_events WHERE tenant = $1");
         parameters.add(query.tenant().value());
+        query.workspace().ifPresent(workspace -> and(sql, parameters, "workspace =", workspace.value()));
+        query.project().ifPresent(project -> and(sql, parameters, "project =", project.value()));
         query.principal().ifPresent(principal -> and(sql, parameters, "principal =", principal.value()));
         query.type().ifPresent(type -> and(sql, parameters, "type =", type));
         query.execution()

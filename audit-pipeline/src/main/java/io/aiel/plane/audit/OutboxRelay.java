@@ -18,11 +18,16 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.LongAdder;
+import java.util.stream.Stream;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.AdminClientConfig;
+import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.errors.RecordTooLargeException;
+import org.apache.kafka.common.errors.TopicExistsException;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 import org.jboss.logging.Logger;
@@ -247,7 +252,7 @@ public final class OutboxRelay implements AutoCloseable {
         record.headers().add(name, value.getBytes(StandardCharsets.UTF_8));
     }
 
-    private Producer<String, byte[]> producer() {
+    private Producer<String, byte[]> producer() throws InterruptedException {
         if (producer == null) {
             int publishMs = Math.toIntExact(settings.publishTimeout().toMillis());
             Map<String, Object> properties = new HashMap<>(settings.kafka());
@@ -258,9 +263,39 @@ public final class OutboxRelay implements AutoCloseable {
             properties.put(ProducerConfig.REQUEST_TIMEOUT_MS_CONFIG, Math.max(1, publishMs / 2));
             properties.put(ProducerConfig.DELIVERY_TIMEOUT_MS_CONFIG, publishMs);
             properties.putIfAbsent(ProducerConfig.CLIENT_ID_CONFIG, "plane-audit-relay");
+            ensureTopics(publishMs);
             producer = new KafkaProducer<>(properties, new StringSerializer(), new ByteArraySerializer());
         }
         return producer;
+    }
+
+    /** Makes the topics as the broker makes topics, when they are missing and we may; an operator may have made them already. */
+    private void ensureTopics(int timeoutMs) throws InterruptedException {
+        Map<String, Object> properties = new HashMap<>(settings.kafka());
+        properties.put(AdminClientConfig.DEFAULT_API_TIMEOUT_MS_CONFIG, timeoutMs);
+        properties.put(AdminClientConfig.REQUEST_TIMEOUT_MS_CONFIG, Math.max(1, timeoutMs / 2));
+        try (Admin admin = Admin.create(properties)) {
+            var made = admin.createTopics(Stream.of(settings.auditTopic(), settings.telemetryTopic())
+                    .map(topic -> new NewTopic(topic, Optional.empty(), Optional.empty()))
+                    .toList());
+            for (var topic : made.values().entrySet()) {
+                awaitTopic(topic.getKey(), topic.getValue(), timeoutMs);
+            }
+        } catch (TimeoutException e) {
+            LOG.debugf(e, "the topics could not be made in time");
+        }
+    }
+
+    private static void awaitTopic(String name, Future<?> made, int timeoutMs)
+            throws InterruptedException, TimeoutException {
+        try {
+            made.get(timeoutMs, TimeUnit.MILLISECONDS);
+        } catch (ExecutionException e) {
+            if (!(e.getCause() instanceof TopicExistsException)) {
+                // Perhaps only not allowed; if it is really missing, publishing says so.
+                LOG.debugf(e, "topic %s could not be made", name);
+            }
+        }
     }
 
     /** On the relay's own thread: lock, connection and producer are had anew after any failure. */
