@@ -14,9 +14,12 @@ import io.aiel.plane.audit.UsageSummary;
 import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
+import io.quarkus.runtime.ShutdownEvent;
 import io.quarkus.runtime.Startup;
 import io.smallrye.common.annotation.Identifier;
 import io.vertx.mutiny.sqlclient.Pool;
+import jakarta.annotation.Priority;
+import jakarta.enterprise.event.Observes;
 import jakarta.enterprise.inject.Disposes;
 import jakarta.enterprise.inject.Produces;
 import jakarta.inject.Singleton;
@@ -26,6 +29,8 @@ import java.util.Map;
 
 /** Makes the audit pipeline, starts it with the server and stops it with it. */
 class AuditAssembly {
+    private static final int LAST = 10_000;
+
     @Produces
     @Singleton
     AuditCodec codec(Clock clock) {
@@ -154,6 +159,22 @@ class AuditAssembly {
 
     void close(@Disposes TelemetrySink sink) {
         sink.close();
+    }
+
+    /**
+     * Stops the pipeline while the database is still there. Last of all observers, so that what others record while they stop
+     * still gets as far as it can; what does not is in the outbox.
+     */
+    void stop(
+            @Observes @Priority(LAST) ShutdownEvent event,
+            OutboxRelay relay,
+            AuditSink sink,
+            TelemetrySink telemetry,
+            PgOutbox outbox) {
+        relay.close();
+        sink.close();
+        telemetry.close();
+        outbox.close();
     }
 
     private static SinkSettings settings(AuditConfig config, Map<String, Object> kafka, String topic, String group) {
