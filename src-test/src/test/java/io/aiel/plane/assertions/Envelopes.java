@@ -65,15 +65,12 @@ public final class Envelopes {
         ArrayNode out = JsonNodeFactory.instance.arrayNode();
         for (JsonNode line : logs) {
             String level = line.path("level").asText();
-            if (line.path("event").asText().startsWith("runner.")
-                    || level.equals("STDOUT")
-                    || level.equals("STDERR")) {
+            if (line.path("event").asText().startsWith("runner.") || level.equals("STDOUT") || level.equals("STDERR")) {
                 continue;
             }
             ObjectNode kept = out.addObject();
-            for (String member : new String[] {
-                "level", "event", "snapshot_id", "resource_kind", "resource_name", "fields"
-            }) {
+            for (String member :
+                    new String[] {"level", "event", "snapshot_id", "resource_kind", "resource_name", "fields"}) {
                 kept.set(member, line.path(member));
             }
         }

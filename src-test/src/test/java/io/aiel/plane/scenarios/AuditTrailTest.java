@@ -47,9 +47,7 @@ class AuditTrailTest {
     }
 
     private static List<String> types(List<JsonNode> records) {
-        return records.stream()
-                .map(record -> record.at("/event/type").asText())
-                .toList();
+        return records.stream().map(record -> record.at("/event/type").asText()).toList();
     }
 
     private static Command.Result verify(PublishedClients clients, String page) {
@@ -89,9 +87,7 @@ class AuditTrailTest {
                 .isTrue();
         assertThat(records.get(3).at("/event/data/status").asText()).isEqualTo("succeeded");
         assertThat(records.get(3).at("/event/data/usage/wall_ms").asLong()).isNotNegative();
-        assertThat(page.toString())
-                .as("payloads enter as digests only")
-                .doesNotContain("hello Ada");
+        assertThat(page.toString()).as("payloads enter as digests only").doesNotContain("hello Ada");
     }
 
     @Test
@@ -149,7 +145,9 @@ class AuditTrailTest {
     @Test
     void recordsADeniedCall(PackagedPlane plane) {
         String token = plane.token("audit-writer", List.of("viewer"), List.of("*"));
-        Answer denied = project.as(token).client().delete(project.path() + "/files/entry_point.py", "X-Request-Id", "req-denied-call");
+        Answer denied = project.as(token)
+                .client()
+                .delete(project.path() + "/files/entry_point.py", "X-Request-Id", "req-denied-call");
         assertThat(denied.status()).isEqualTo(403);
 
         Audit audit = new Audit(plane.client());
@@ -169,10 +167,14 @@ class AuditTrailTest {
         String developer = plane.token("audit-developer", List.of("developer"), List.of("*"));
         String narrow = plane.token("audit-narrow", List.of("auditor"), List.of("execution.*"));
 
-        assertThat(plane.client().as(auditor).get("/v1/audit/events?limit=1").status()).isEqualTo(200);
-        assertThat(plane.client().as(developer).get("/v1/audit/events?limit=1").status()).isEqualTo(403);
-        assertThat(plane.client().as(narrow).get("/v1/audit/events?limit=1").status()).isEqualTo(403);
-        assertThat(project.as(auditor).tool("greet", Map.of("name", "x")).status()).isEqualTo(403);
+        assertThat(plane.client().as(auditor).get("/v1/audit/events?limit=1").status())
+                .isEqualTo(200);
+        assertThat(plane.client().as(developer).get("/v1/audit/events?limit=1").status())
+                .isEqualTo(403);
+        assertThat(plane.client().as(narrow).get("/v1/audit/events?limit=1").status())
+                .isEqualTo(403);
+        assertThat(project.as(auditor).tool("greet", Map.of("name", "x")).status())
+                .isEqualTo(403);
     }
 
     @Test
@@ -180,11 +182,14 @@ class AuditTrailTest {
         Answer run = project.tool("greet", Map.of("name", "Ada"));
         project.auditOf(run.executionId(), records -> records.size() >= 4, LIMIT);
         JsonNode tenant = plane.client()
-                .post("/v1/tenants", Map.of("slug", "other", "name", "Other", "admin", Map.of("email", "eve@example.org")))
+                .post(
+                        "/v1/tenants",
+                        Map.of("slug", "other", "name", "Other", "admin", Map.of("email", "eve@example.org")))
                 .expect(201);
         PlaneClient stranger = plane.client().as(tenant.at("/admin/token").asText());
 
-        assertThat(new Audit(stranger).records("execution=" + run.executionId())).isEmpty();
+        assertThat(new Audit(stranger).records("execution=" + run.executionId()))
+                .isEmpty();
         Answer theirs = stranger.get(project.path() + "/executions/" + run.executionId());
         Answer nobodys = stranger.get(
                 "/v1/workspaces/ws_" + "0".repeat(32) + "/projects/prj_" + "0".repeat(32) + "/executions/x");

@@ -74,7 +74,9 @@ class DifferentialTest {
                 .within(Duration.ofMinutes(4))
                 .run()
                 .orFail();
-        answers.lines().map(PlaneClient::read).forEach(answer -> RUNNER.put(answer.path("name").asText(), answer));
+        answers.lines()
+                .map(PlaneClient::read)
+                .forEach(answer -> RUNNER.put(answer.path("name").asText(), answer));
         project = plane.newProject("differential");
         project.push(sample.files());
     }
@@ -88,9 +90,7 @@ class DifferentialTest {
     }
 
     private static String body(JsonNode each) {
-        return each.has("raw")
-                ? each.path("raw").asText()
-                : PlaneClient.text(each.path("request"));
+        return each.has("raw") ? each.path("raw").asText() : PlaneClient.text(each.path("request"));
     }
 
     /** What the runner printed last; earlier lines are what user code printed. */
@@ -103,7 +103,8 @@ class DifferentialTest {
     Stream<DynamicTest> answersAsTheRunnerDoes() {
         List<DynamicTest> tests = new ArrayList<>();
         cases.forEach(each -> tests.add(DynamicTest.dynamicTest(
-                each.path("name").asText(), () -> compare(each, each.path("name").asText()))));
+                each.path("name").asText(),
+                () -> compare(each, each.path("name").asText()))));
         return tests.stream();
     }
 
@@ -124,14 +125,16 @@ class DifferentialTest {
                     .isFalse();
             return;
         }
-        assertThat(runner.isObject()).as("the runner answered: %s", RUNNER.get(name)).isTrue();
+        assertThat(runner.isObject())
+                .as("the runner answered: %s", RUNNER.get(name))
+                .isTrue();
         assertThat(answer.status())
                 .as("HTTP status: %s", answer)
                 .isEqualTo(runner.path("http_status").asInt());
         if (!answer.json().has("ok")) {
             // Refused before it was an execution: a problem document, which has no more than code and status in common.
-            assertThat(answer.headers().firstValue("Content-Type")).hasValueSatisfying(type -> assertThat(type)
-                    .startsWith("application/problem+json"));
+            assertThat(answer.headers().firstValue("Content-Type"))
+                    .hasValueSatisfying(type -> assertThat(type).startsWith("application/problem+json"));
             assertThat(answer.errorCode()).isIn(runner.at("/error/code").asText(), "MALFORMED_REQUEST");
             return;
         }
@@ -163,7 +166,8 @@ class DifferentialTest {
     /** The many answers of the table come from forks of one process; a few real starts show that this is the same. */
     @Test
     void takesTheRunnersWordFromTheRunner(PublishedClients clients) {
-        for (String name : List.of("describe", "legacy names", "an exception deep in the snapshot", "an unknown tool")) {
+        for (String name :
+                List.of("describe", "legacy names", "an exception deep in the snapshot", "an unknown tool")) {
             JsonNode each = caseOf(name);
             String printed = clients.runner(Sample.of("table").folder(), body(each), Duration.ofSeconds(60))
                     .out()

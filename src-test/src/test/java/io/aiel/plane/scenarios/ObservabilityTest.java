@@ -53,8 +53,7 @@ class ObservabilityTest {
 
         assertThat(run.expect(200).at("/result/trace_id").asText()).isEqualTo(TRACE);
         assertThat(run.json().at("/meta/trace_id").asText()).isEqualTo(TRACE);
-        List<JsonNode> records =
-                project.auditOf(run.executionId(), list -> list.size() >= 4, Duration.ofSeconds(20));
+        List<JsonNode> records = project.auditOf(run.executionId(), list -> list.size() >= 4, Duration.ofSeconds(20));
         assertThat(records)
                 .allSatisfy(record ->
                         assertThat(record.at("/event/traceparent").asText()).contains(TRACE));

@@ -30,8 +30,8 @@ class OrdinaryUserTest {
         Path data = PackagedPlane.freshData();
         Command.of("chown", UID + ":" + UID, data.toString()).run().orFail();
         HostTraces traces = HostTraces.before();
-        List<String> asUser = List.of(
-                "setpriv", "--reuid", UID, "--regid", UID, "--clear-groups", "--", "env", "HOME=" + data);
+        List<String> asUser =
+                List.of("setpriv", "--reuid", UID, "--regid", UID, "--clear-groups", "--", "env", "HOME=" + data);
 
         try (PackagedPlane plane = PackagedPlane.startThrough(asUser, data)) {
             Project project = plane.demo();

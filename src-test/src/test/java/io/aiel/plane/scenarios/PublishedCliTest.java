@@ -73,7 +73,8 @@ class PublishedCliTest {
     }
 
     private Map<String, JsonNode> remote() {
-        JsonNode files = project.client().get(project.path() + "/files").expect(200).path("files");
+        JsonNode files =
+                project.client().get(project.path() + "/files").expect(200).path("files");
         Map<String, JsonNode> byPath = new java.util.TreeMap<>();
         files.forEach(file -> byPath.put(file.path("path").asText(), file));
         return byPath;
@@ -124,7 +125,9 @@ class PublishedCliTest {
 
             JsonNode answer = project.tool("answer", Map.of()).expect(200);
 
-            assertThat(answer.at("/result/value").asInt()).as("after push %d", round).isEqualTo(round);
+            assertThat(answer.at("/result/value").asInt())
+                    .as("after push %d", round)
+                    .isEqualTo(round);
         }
     }
 
@@ -158,7 +161,10 @@ class PublishedCliTest {
 
         assertThat(push.exit()).isNotZero();
         assertThat(push.out() + push.err()).contains("409");
-        assertThat(project.tool("answer", Map.of()).expect(200).at("/result/value").asInt())
+        assertThat(project.tool("answer", Map.of())
+                        .expect(200)
+                        .at("/result/value")
+                        .asInt())
                 .isEqualTo(2);
     }
 

@@ -27,7 +27,8 @@ class SdkClientTest {
 
     private static JsonNode call(
             PackagedPlane plane, PublishedClients clients, String token, String method, String path, Object body) {
-        String output = Command.of(clients.python(), "-B", SCRIPT.toAbsolutePath().toString())
+        String output = Command.of(
+                        clients.python(), "-B", SCRIPT.toAbsolutePath().toString())
                 .inACleanEnvironment()
                 .with("PLANE", plane.uri().toString())
                 .with("PATH", "/usr/bin:/bin")
@@ -73,19 +74,15 @@ class SdkClientTest {
     void understandsThatThereIsNoSuchProject(PackagedPlane plane, PublishedClients clients) {
         String path = "/v1/workspaces/ws_" + "0".repeat(32) + "/projects/prj_" + "0".repeat(32) + "/files";
 
-        assertRefusedOnce(
-                call(plane, clients, plane.client().token(), "GET", path, Map.of()), 404, "NOT_FOUND");
+        assertRefusedOnce(call(plane, clients, plane.client().token(), "GET", path, Map.of()), 404, "NOT_FOUND");
     }
 
     @Test
     void understandsAVersionConflict(PackagedPlane plane, PublishedClients clients) {
         Project project = plane.newProject("sdk-conflict");
         project.push(Map.of("entry_point.py", "# one\n"));
-        Map<String, Object> stale = Map.of(
-                "content_type", "text/plain",
-                "expected_version", 7,
-                "size_bytes", 1,
-                "sha256", "a".repeat(64));
+        Map<String, Object> stale =
+                Map.of("content_type", "text/plain", "expected_version", 7, "size_bytes", 1, "sha256", "a".repeat(64));
 
         JsonNode seen = call(
                 plane,

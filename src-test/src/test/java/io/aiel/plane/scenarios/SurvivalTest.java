@@ -73,7 +73,9 @@ class SurvivalTest {
             project.tool("slow", Map.of("number", 99, "seconds", 0)).expect(200);
             List<Future<Answer>> answers = begin(threads, project, 5);
             traces.note(plane);
-            assertThat(traces.processesNoted()).as("server, PostgreSQL, Kafka, workers").isGreaterThan(4);
+            assertThat(traces.processesNoted())
+                    .as("server, PostgreSQL, Kafka, workers")
+                    .isGreaterThan(4);
 
             plane.signal("KILL");
             traces.assertNothingLeft(LIMIT);
@@ -85,9 +87,12 @@ class SurvivalTest {
             List<JsonNode> rows = Waiting.until(
                     LIMIT,
                     () -> executions(again),
-                    list -> list.stream().noneMatch(row -> row.path("status").asText().equals("running")),
+                    list -> list.stream()
+                            .noneMatch(row -> row.path("status").asText().equals("running")),
                     "the end of all executions");
-            assertThat(rows).as("none was run again, so there is no further row").hasSize(RUNS + 1);
+            assertThat(rows)
+                    .as("none was run again, so there is no further row")
+                    .hasSize(RUNS + 1);
             List<JsonNode> lost = rows.stream()
                     .filter(row -> row.path("status").asText().equals("lost"))
                     .toList();
@@ -123,7 +128,9 @@ class SurvivalTest {
 
             assertThat(exit).as(plane.tail()).isIn(0, 130);
             for (Future<Answer> answer : answers) {
-                assertThat(answer.get().status()).as("what ran was let end: %s", answer.get()).isEqualTo(200);
+                assertThat(answer.get().status())
+                        .as("what ran was let end: %s", answer.get())
+                        .isEqualTo(200);
             }
             traces.assertNothingLeft(LIMIT);
         }
