@@ -23,6 +23,7 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
@@ -93,9 +94,13 @@ class DifferentialTest {
         return each.has("raw") ? each.path("raw").asText() : PlaneClient.text(each.path("request"));
     }
 
+    private static JsonNode ofRunner(String name) {
+        return Objects.requireNonNull(RUNNER.get(name), () -> "the runner was not asked: " + name);
+    }
+
     /** What the runner printed last; earlier lines are what user code printed. */
     private static JsonNode envelopeOfRunner(String name) {
-        String printed = RUNNER.get(name).path("stdout").asText().strip();
+        String printed = ofRunner(name).path("stdout").asText().strip();
         return PlaneClient.read(printed.isEmpty() ? "null" : printed.substring(printed.lastIndexOf('\n') + 1));
     }
 
@@ -126,7 +131,7 @@ class DifferentialTest {
             return;
         }
         assertThat(runner.isObject())
-                .as("the runner answered: %s", RUNNER.get(name))
+                .as("the runner answered: %s", ofRunner(name))
                 .isTrue();
         assertThat(answer.status())
                 .as("HTTP status: %s", answer)
