@@ -26,7 +26,7 @@ def run(spec, jail, base_environment):
     try:
         parent = os.getppid()
         signal.set_wakeup_fd(-1)
-        for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT):
+        for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
             signal.signal(number, signal.SIG_DFL if number != signal.SIGINT else signal.default_int_handler)
         channel = _connect(jail.socket)
         channel.sendall(frames.encode({"type": "hello", "worker": spec["worker"], "nonce": spec["nonce"]}))

@@ -219,6 +219,10 @@ class Zygote:
                 return
             if pid == 0:
                 return
+            if os.WIFSTOPPED(status) or os.WIFCONTINUED(status):
+                # Only a worker without a filter can have itself traced, and then its stops are reported here.
+                os.kill(pid, signal.SIGKILL)
+                continue
             name = self._workers.pop(pid, None)
             if name is None:
                 continue
