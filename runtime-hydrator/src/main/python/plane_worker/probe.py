@@ -17,7 +17,7 @@ def probe():
     """A JSON object: each tier with ``available`` and, if not, ``why``; and the parts they are made of."""
     groups, why = cgroups.create()
     try:
-        tiers = {tier: _try(tier, groups) for tier in ("namespaces", "restricted", "none")}
+        tiers = {tier: _try(tier, groups if tier != "none" else None) for tier in ("namespaces", "restricted", "none")}
         parts = {
             "architecture": syscalls.MACHINE,
             "landlock_abi": landlock.abi() if syscalls.supported() else 0,
