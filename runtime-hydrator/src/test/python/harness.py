@@ -19,6 +19,44 @@ BUNDLE = os.environ.get("PLANE_TEST_BUNDLE")
 PYTHON = os.environ.get("PLANE_TEST_PYTHON") or sys.executable
 WAIT = 30.0
 
+#: The ordinary user that tests run as when they are root.
+USER = 20001
+
+
+def _open_to_others(path):
+    path = os.path.realpath(path)
+    while path != "/":
+        if os.stat(path).st_mode & 0o005 != 0o005:
+            return False
+        path = os.path.dirname(path)
+    return True
+
+
+def identities():
+    """Whom to run the plane as: ``[(label, uid or None)]``; as root also an ordinary user, if that can reach all it needs."""
+    if os.geteuid() != 0:
+        return [("user", None)]
+    found = [("root", None)]
+    if python_for(USER) and _open_to_others(BUNDLE):
+        found.append(("user", USER))
+    return found
+
+
+def python_for(uid):
+    """An interpreter that ``uid`` may run, of the version the bundle is for."""
+    if uid is None or os.geteuid() != 0:
+        return PYTHON
+    for candidate in (PYTHON, "/usr/bin/python3", "/usr/local/bin/python3"):
+        try:
+            answer = subprocess.run([candidate, "-I", "-S", "-c", "import os, sys; print(sys.version_info[:2] == %r, os.__file__)"
+                                     % (sys.version_info[:2],)], user=uid, group=uid, extra_groups=[], capture_output=True, text=True)
+        except OSError:
+            continue
+        if answer.returncode == 0 and answer.stdout.startswith("True"):
+            return candidate
+    return None
+
+
 LIMITS = {"memory_bytes": 256 << 20, "pids": 64, "cpu_seconds": 60, "file_bytes": 64 << 20, "open_files": 256,
           "tmp_bytes": 16 << 20, "result_bytes": 6 << 20, "log_bytes": 64 << 10, "frame_bytes_max": 8 << 20}
 
@@ -66,6 +104,16 @@ def wait_until(condition, seconds=WAIT):
     return bool(condition())
 
 
+def mounts():
+    with open("/proc/self/mountinfo") as file:
+        return sorted(line.split(" ", 2)[2] for line in file)
+
+
+def ours():
+    """Ids of the processes that run a launcher of ours, by their command line or their ancestry of this process."""
+    return descendants(os.getpid())
+
+
 def groups():
     """All of our cgroup folders on this machine."""
     found = set()
@@ -93,7 +141,9 @@ class Plane:
         with open(config, "w") as file:
             json.dump({"tier": tier, "store": self.store, "bundle": BUNDLE, "socket": self.socket_path, "uid_base": uid_base,
                        "slots": slots, "state_dir": self.base}, file)
-        command = [python or PYTHON, "-I", "-S", "-B", os.path.join(WORKER_CODE, "launcher.py"), "--config", config]
+        code = os.path.join(self.base, "plane_worker")  # as the server does: extracted to a folder of its own
+        shutil.copytree(WORKER_CODE, code, ignore=shutil.ignore_patterns("__pycache__"))
+        command = [python or python_for(as_uid), "-I", "-S", "-B", os.path.join(code, "launcher.py"), "--config", config]
         options = {}
         if as_uid is not None:
             options = {"user": as_uid, "group": as_uid, "extra_groups": []}

@@ -276,7 +276,7 @@ class Jail:
             syscalls.mount("proc", "/proc", "proc", flags, "subset=pid")
         except OSError:  # kernels before 5.8
             syscalls.mount("proc", "/proc", "proc", flags)
-        for hidden in (_STORE, _SOCKET, _CODE):
+        for hidden in filter(None, (_STORE, self.socket, _CODE)):
             syscalls.umount(hidden)
         if not self.privileged:
             self._enter_user_namespace()

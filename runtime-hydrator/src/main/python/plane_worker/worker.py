@@ -26,7 +26,7 @@ def run(spec, jail, base_environment):
     try:
         parent = os.getppid()
         signal.set_wakeup_fd(-1)
-        for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT):
+        for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
             signal.signal(number, signal.SIG_DFL if number != signal.SIGINT else signal.default_int_handler)
         channel = _connect(jail.socket)
         channel.sendall(frames.encode({"type": "hello", "worker": spec["worker"], "nonce": spec["nonce"]}))
@@ -101,6 +101,7 @@ class Worker:
         self._loop = None
         self._task = None
         self._call = None
+        self._in_handler = False
         self._environment = dict(os.environ)
 
     def _send(self, message, bytes_max):
@@ -161,16 +162,25 @@ class Worker:
         for message in messages:
             kind = message["type"]
             if kind == "invoke" and self._task is None:
+                self._call = message.get("id")
                 self._task = self._loop.create_task(self._invoke(message))
+                self._task.add_done_callback(self._served)
             elif kind == "cancel":
-                if self._task is not None and message.get("id") == self._call:
-                    self._adapter.cancelled = True
-                    self._task.cancel()
+                self._loop.call_soon(self._cancel, message.get("id"))  # behind the start of the task it is for
             else:
                 os._exit(71)
 
+    def _cancel(self, call):
+        if self._in_handler and call == self._call:
+            self._adapter.cancelled = True
+            self._task.cancel()
+
+    def _served(self, task):
+        if task.cancelled() or task.exception() is not None:
+            self._ended_by(asyncio.CancelledError() if task.cancelled() else task.exception())
+            os._exit(70)
+
     async def _invoke(self, frame):
-        self._call = frame.get("id")
         request = frame.get("request")
         request = request if isinstance(request, dict) else {}
         before, wall = resource.getrusage(resource.RUSAGE_SELF), time.monotonic()
@@ -182,9 +192,11 @@ class Worker:
             "resource_name": request.get("handler") or request.get("name"), "fields": {}})
         self._give(frame)
         own = self._task
+        self._in_handler = True
         try:
             reply = await self._adapter.handle(request, self._log.entry)
         finally:
+            self._in_handler = False
             self._take_back()
         tainted = reply.tainted or await self._leftovers(own)
         self._capture.finish()

@@ -96,6 +96,7 @@ class Zygote:
         self._workers = {}
         self._pids = {}
         self._cpu_limit = {}
+        self._killed = set()
         self._decoder = frames.Decoder()
         self._out = 1
 
@@ -142,6 +143,7 @@ class Zygote:
         elif kind == "kill":
             pid = self._pids.get(message.get("worker"))
             if pid is not None:
+                self._killed.add(pid)
                 os.kill(pid, signal.SIGKILL)
         elif kind == "ping":
             self.send({"type": "pong"})
@@ -219,6 +221,10 @@ class Zygote:
                 return
             if pid == 0:
                 return
+            if os.WIFSTOPPED(status) or os.WIFCONTINUED(status):
+                # Only a worker without a filter can have itself traced, and then its stops are reported here.
+                os.kill(pid, signal.SIGKILL)
+                continue
             name = self._workers.pop(pid, None)
             if name is None:
                 continue
@@ -226,8 +232,11 @@ class Zygote:
             code = os.waitstatus_to_exitcode(status)
             memory_hit, process_hit = self._jail.groups.end(name) if self._jail.groups is not None else (False, False)
             cpu_ms = int((usage.ru_utime + usage.ru_stime) * 1000)
-            cpu_hit = code in (-signal.SIGKILL, -signal.SIGXCPU) and cpu_ms >= self._cpu_limit.pop(pid) * 1000 - 50
-            self._cpu_limit.pop(pid, None)
+            # The kernel counts this limit by ticks, the usage it reports exactly; so the two differ by some percent.
+            cpu_hit = (code in (-signal.SIGKILL, -signal.SIGXCPU) and pid not in self._killed and not memory_hit
+                       and cpu_ms >= self._cpu_limit[pid] * 800)
+            del self._cpu_limit[pid]
+            self._killed.discard(pid)
             self.send({"type": "exited", "worker": name, "exit_code": code if code >= 0 else None,
                        "signal": -code if code < 0 else None, "memory_limit_hit": memory_hit, "process_limit_hit": process_hit,
                        "cpu_limit_hit": cpu_hit, "cpu_ms": cpu_ms, "max_rss_bytes": usage.ru_maxrss * 1024})
