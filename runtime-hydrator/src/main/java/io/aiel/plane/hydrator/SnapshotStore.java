@@ -105,6 +105,11 @@ final class SnapshotStore {
 
     /** The snapshot made of these files. */
     Lease lease(SnapshotFiles files) throws HydratorFailure, InterruptedException {
+        return lease(files, Map.of());
+    }
+
+    /** Likewise; blobs that are in {@code known} are not fetched. */
+    Lease lease(SnapshotFiles files, Map<Digest, byte[]> known) throws HydratorFailure, InterruptedException {
         String name = files.key().hex();
         Entry entry;
         lock.lock();
@@ -124,7 +129,7 @@ final class SnapshotStore {
             try {
                 Path folder = root.resolve(name);
                 if (!entry.present) {
-                    long bytes = build(files, folder);
+                    long bytes = build(files, known, folder);
                     lock.lock();
                     try {
                         entry.present = true;
@@ -160,7 +165,8 @@ final class SnapshotStore {
         }
     }
 
-    private long build(SnapshotFiles files, Path target) throws HydratorFailure, IOException, InterruptedException {
+    private long build(SnapshotFiles files, Map<Digest, byte[]> known, Path target)
+            throws HydratorFailure, IOException, InterruptedException {
         if (files.entries().size() > ENTRIES_MAX) {
             throw new HydratorFailure("the snapshot has more than " + ENTRIES_MAX + " files");
         }
@@ -169,7 +175,8 @@ final class SnapshotStore {
             long sum = 0;
             for (SnapshotFiles.Entry file : files.entries()) {
                 Path path = resolve(temporary, file.path());
-                byte[] bytes = await(source.blob(file.digest()), "the blob " + file.digest());
+                byte[] held = known.get(file.digest());
+                byte[] bytes = held != null ? held : await(source.blob(file.digest()), "the blob " + file.digest());
                 if (bytes.length != file.sizeBytes() || !Digest.of(bytes).equals(file.digest())) {
                     throw new HydratorFailure("the bytes of " + file.path() + " are not those of its digest");
                 }
