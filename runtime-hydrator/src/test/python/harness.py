@@ -60,6 +60,11 @@ def python_for(uid):
     return None
 
 
+def can_be_restricted():
+    """Whether this interpreter and bundle can serve workers of the restricted tier (as root these have uids of their own)."""
+    return os.geteuid() != 0 or (python_for(USER) is not None and _open_to_others(BUNDLE))
+
+
 LIMITS = {"memory_bytes": 256 << 20, "pids": 64, "cpu_seconds": 60, "file_bytes": 64 << 20, "open_files": 256,
           "tmp_bytes": 16 << 20, "result_bytes": 6 << 20, "log_bytes": 64 << 10, "frame_bytes_max": 8 << 20}
 
