@@ -15,6 +15,9 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 WORKER_CODE = os.path.join(os.path.dirname(os.path.dirname(HERE)), "main", "python", "plane_worker")
 BUNDLE = os.environ.get("PLANE_TEST_BUNDLE")
+if not BUNDLE or not os.path.isdir(BUNDLE):
+    raise RuntimeError("set PLANE_TEST_BUNDLE to a folder made by: python3 -m pip install --target <folder>/site "
+                       "aiel-sdk==1.8.0 aiel-runtime==0.5.3 packaging jsonschema")
 #: An interpreter to run the launcher with; the tests' own one by default.
 PYTHON = os.environ.get("PLANE_TEST_PYTHON") or sys.executable
 WAIT = 30.0
@@ -55,6 +58,11 @@ def python_for(uid):
         if answer.returncode == 0 and answer.stdout.startswith("True"):
             return candidate
     return None
+
+
+def can_be_restricted():
+    """Whether this interpreter and bundle can serve workers of the restricted tier (as root these have uids of their own)."""
+    return os.geteuid() != 0 or (python_for(USER) is not None and _open_to_others(BUNDLE))
 
 
 LIMITS = {"memory_bytes": 256 << 20, "pids": 64, "cpu_seconds": 60, "file_bytes": 64 << 20, "open_files": 256,
@@ -143,9 +151,16 @@ class Plane:
                        "slots": slots, "state_dir": self.base}, file)
         code = os.path.join(self.base, "plane_worker")  # as the server does: extracted to a folder of its own
         shutil.copytree(WORKER_CODE, code, ignore=shutil.ignore_patterns("__pycache__"))
-        command = [python or python_for(as_uid), "-I", "-S", "-B", os.path.join(code, "launcher.py"), "--config", config]
+        # Workers of a restricted tier can read only what everyone may, the interpreter too.
+        python = python or python_for(USER if tier in ("restricted", "none") else as_uid) or PYTHON
+        command = [python, "-I", "-S", "-B", os.path.join(code, "launcher.py"), "--config", config]
         options = {}
-        if as_uid is not None:
+        if tier == "none" and os.geteuid() == 0:
+            # Nothing holds what runs in there: never with root's powers, never in this machine's own mounts and processes.
+            as_uid = USER
+            command = ["unshare", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child", "--propagation", "private", "setpriv",
+                       "--reuid", str(USER), "--regid", str(USER), "--clear-groups"] + command
+        elif as_uid is not None:
             options = {"user": as_uid, "group": as_uid, "extra_groups": []}
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                         env={"PLANE_SECRET": "of-the-server", "HOME": "/root"}, **options)

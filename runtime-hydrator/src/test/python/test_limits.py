@@ -335,7 +335,7 @@ class LimitsMixin:
 def load_tests(loader, tests, pattern):
     suite = unittest.TestSuite()
     for label, uid in harness.identities():
-        for tier in ("auto", "restricted"):
+        for tier in ("auto", "restricted") if harness.can_be_restricted() else ("auto",):
             case = type("Limits_%s_as_%s" % (tier, label), (LimitsMixin, unittest.TestCase), {"tier": tier, "as_uid": uid})
             suite.addTests(loader.loadTestsFromTestCase(case))
     return suite

@@ -90,7 +90,8 @@ class Jail:
         self.bundle = bundle_folders(config["bundle"]) if config.get("bundle") else []
         capabilities = syscalls.effective_capabilities() if syscalls.supported() else 0
         needed = (CAP_SYS_ADMIN, CAP_SETUID, CAP_SETGID, CAP_SETPCAP, CAP_KILL)
-        self.privileged = os.geteuid() == 0 and all(capabilities >> c & 1 for c in needed)
+        self.privileged = (os.geteuid() == 0 and all(capabilities >> c & 1 for c in needed)
+                           and _mapped(self.uid_base, self.slots))
         self.landlock_abi = landlock.abi() if self.tier != "none" else 0
         self.uid_per_worker = False
         self.facts = {}
@@ -116,9 +117,9 @@ class Jail:
             if self.landlock_abi < 1:
                 raise StartFailed("the kernel has no Landlock, or it is not among the enabled security modules")
             return
+        if self.privileged and (self.uid_base < 1000 or self.slots < 1):
+            raise StartFailed("as root, uid_base must be at least 1000 and slots at least 1")
         if self.privileged:
-            if self.uid_base < 1000 or self.slots < 1:
-                raise StartFailed("as root, uid_base must be at least 1000 and slots at least 1")
             syscalls.unshare(CLONE_NEWPID, "unshare(pid)")
         else:
             uid, gid = os.geteuid(), os.getegid()
@@ -197,9 +198,14 @@ class Jail:
     def _close_without_namespaces(self):
         folders = self._standard_library + self.bundle + [self.store]
         if self.privileged and self.uid_base >= 1000 and self.slots > 0:
-            # With a uid of its own a worker can only read what everyone may. Where that shuts the interpreter out, it keeps
-            # the server's uid, without any capability, and the report says so.
-            self.uid_per_worker = all(_others_may_read(folder) for folder in folders)
+            # With a uid of its own a worker can only read what everyone may.
+            closed = [folder for folder in folders if not _others_may_read(folder)]
+            if closed and self.tier == "restricted":
+                raise StartFailed("workers have uids of their own and cannot read %s; let everyone read it, take another Python, "
+                                  "or run the server as an ordinary user" % ", ".join(closed))
+            self.uid_per_worker = not closed
+        elif os.geteuid() == 0 and self.tier == "restricted":
+            raise StartFailed("as root, tier restricted needs the capabilities to change uids, uid_base of at least 1000, and slots")
         libraries.preload(self._standard_library + self.bundle)
         self.facts = {"namespaces": [], "user_namespace": False, "pivot_root": False}
 
@@ -214,7 +220,7 @@ class Jail:
             "seccomp": "default" if self.tier != "none" else None,
             "cgroup": self.groups.version if self.groups else None,
             "uid_per_worker": self.uid_per_worker,
-            "no_new_privs": self.tier != "none",
+            "no_new_privs": syscalls.supported(),
         }
 
     def fork(self):
@@ -246,13 +252,14 @@ class Jail:
             os.setgroups([])
             os.setresgid(uid, uid, uid)
             os.setresuid(uid, uid, uid)
-        if self.tier != "none":
-            if syscalls.effective_capabilities():
+        if syscalls.supported():
+            # In tier none too: it promises no walls, but nobody's code is to run with a root server's powers.
+            if syscalls.effective_capabilities() >> CAP_SETPCAP & 1:
                 syscalls.drop_bounding()
             syscalls.set_capabilities()
             syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
-            syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
-        if syscalls.supported():
+            if self.tier != "none":
+                syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
             # A change of credentials clears this, so it comes after them; and the parent may be gone already.
             syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
             if self.tier != "namespaces" and os.getppid() != parent:
@@ -322,6 +329,16 @@ class Jail:
             return rules + [("/", landlock.READ), ("/tmp", landlock.SCRATCH)]
         readable = self._standard_library + self.bundle + [self.app, _ZONEINFO]
         return rules + [(path, landlock.READ) for path in readable]
+
+
+def _mapped(first, count):
+    """Whether the ids exist here: root of a container's user namespace may have no other id than its own."""
+    for name in ("uid_map", "gid_map"):
+        with open("/proc/self/" + name, encoding="ascii") as table:
+            ranges = [tuple(map(int, line.split())) for line in table]
+        if not any(inside <= first and first + count <= inside + length for inside, _, length in ranges):
+            return False
+    return True
 
 
 def _map_ids(uid, gid, proc="/proc/self"):

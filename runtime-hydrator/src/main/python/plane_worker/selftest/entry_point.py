@@ -1,7 +1,8 @@
 """Attempts to get out of a worker. Each exported tool tries one way and returns ``{"escaped": bool, "detail": str}``.
 
 The server runs them all at start and is not ready if one says ``escaped``, or does not answer. A refusal by whatever wall counts as
-held. The event may name real targets, so that a wall is tried rather than an absence: ``socket`` (path of a listening Unix
+held. An attempt that succeeds does no harm: what it made it removes, and calls that would change the host are made with arguments
+that the kernel refuses only after it has checked the permission. The event may name real targets, so that a wall is tried rather than an absence: ``socket`` (path of a listening Unix
 socket), ``tcp_port`` (a listening port on 127.0.0.1), ``other`` (another snapshot's folder name), ``file`` (a host file that
 exists), ``pid`` (a living process), ``environment`` (names that the call itself puts into the environment).
 """
@@ -32,7 +33,7 @@ _NUMBERS = {
     "umount2": (166, 39), "unshare": (272, 97), "setns": (308, 268), "pivot_root": (155, 41), "chroot": (161, 51), "bpf": (321, 280),
     "keyctl": (250, 219), "add_key": (248, 217), "io_uring_setup": (425, 425), "userfaultfd": (323, 282), "perf_event_open": (298, 241),
     "memfd_create": (319, 279), "memfd_secret": (447, 447), "pidfd_open": (434, 434), "open_by_handle_at": (304, 265),
-    "clone": (56, 220), "clone3": (435, 435), "shmget": (29, 194), "personality": (135, 92), "fsopen": (430, 430),
+    "clone": (56, 220), "clone3": (435, 435), "shmget": (29, 194), "shmctl": (31, 195), "personality": (135, 92), "fsopen": (430, 430),
     "open_tree": (428, 428), "syslog": (103, 116), "kcmp": (312, 272), "tkill": (200, 130), "seccomp": (317, 277),
     "process_madvise": (440, 440), "init_module": (175, 105), "kexec_load": (246, 104), "quotactl": (179, 60), "swapon": (167, 224),
     "fanotify_init": (300, 262), "execveat": (322, 281), "sched_setaffinity": (203, 122), "splice": (275, 76), "vmsplice": (278, 75),
@@ -242,14 +243,19 @@ def listen(event):
 @attempt("write_snapshot")
 def write_snapshot(event):
     """Changing the code that is run."""
-    for path in ("new-file", "entry_point.py", "__pycache__"):
+    try:
+        os.close(os.open("entry_point.py", os.O_WRONLY | os.O_APPEND))
+        return "could open entry_point.py for writing"
+    except OSError:
+        pass
+    for make, remove in ((lambda p: os.close(os.open(p, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)), os.unlink), (os.mkdir, os.rmdir)):
         try:
-            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644))
-            return "could open %s for writing" % path
+            make("new-entry")
+            remove("new-entry")
+            return "could make a new entry"
         except OSError:
             pass
-    os.mkdir("folder")
-    return "could make a folder"
+    return None
 
 
 @attempt("write_elsewhere")
@@ -257,9 +263,11 @@ def write_elsewhere(event):
     """Changing the interpreter, the bundle, the root."""
     folders = ["/", "/bundle", "/bundle/0", "/dev", "/etc", "/usr", "/run", "/proc", os.path.dirname(os.__file__)] + sys.path
     for folder in folders:
-        for way in (lambda p: os.close(os.open(p, os.O_WRONLY | os.O_CREAT, 0o644)), os.mkdir):
+        path = os.path.join(folder, "plane-escape-%d" % os.getpid())
+        for make, remove in ((lambda p: os.close(os.open(p, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)), os.unlink), (os.mkdir, os.rmdir)):
             try:
-                way(os.path.join(folder, "plane-escape"))
+                make(path)
+                remove(path)
                 return "could write in %s" % folder
             except (OSError, ValueError):
                 pass
@@ -287,7 +295,9 @@ def read_kernel(event):
 @attempt("make_device")
 def make_device(event):
     """A device node for the host's disk."""
-    os.mknod("/tmp/disk", 0o600 | stat.S_IFBLK, os.makedev(8, 0))
+    path = "/tmp/plane-device-%d" % os.getpid()
+    os.mknod(path, 0o600 | stat.S_IFBLK, os.makedev(8, 0))
+    os.unlink(path)
     return "made a device"
 
 
@@ -356,12 +366,13 @@ def ptrace(event):
     """Taking over another process."""
     for pid in [_target(event)] + _others()[:20]:
         try:
-            _call("ptrace", 16, pid, 0, 0)
-            return "attached to %d" % pid
-        except OSError:
-            pass
-    _call("ptrace", 0, 0, 0, 0)
-    return "ptrace is reachable"
+            _call("ptrace", 0x4206, pid, 0, 0)  # PTRACE_SEIZE: does not stop it
+        except OSError as problem:
+            if problem.errno not in (errno.EPERM, errno.ESRCH, errno.EACCES, errno.ENOSYS):
+                return "ptrace is reachable: %s" % problem
+            continue
+        return "attached to %d" % pid  # until this thread ends
+    return None
 
 
 @attempt("process_vm")
@@ -396,16 +407,9 @@ def signal_others(event):
 @attempt("mount")
 def mount(event):
     """New mounts, and taking mounts away to see what is below."""
-    ways = (("mount", (b"tmpfs", b"/tmp", b"tmpfs", 0, None)), ("mount", (b"/", b"/tmp", None, 4096, None)),
-            ("umount2", (b"/proc", 2)), ("umount2", (b"/tmp", 2)), ("pivot_root", (b"/tmp", b"/tmp")), ("chroot", (b"/tmp",)),
-            ("fsopen", (b"tmpfs", 0)), ("open_tree", (-100, b"/", 1)))
-    for name, arguments in ways:
-        try:
-            _call(name, *arguments)
-            return "%s worked" % name
-        except OSError:
-            pass
-    return None
+    # Each of these is refused for its arguments by a kernel that would allow the call.
+    return _reachable((("mount", (b"none", b"/", b"no-such-file-system", 0, None)), ("umount2", (os.fsencode(os.getcwd()) + b"/..", 0)),
+                       ("pivot_root", (b"/", b"/")), ("chroot", (b"/",)), ("fsopen", (b"no-such-file-system", 0)), ("open_tree", (-1, b"", 1))))
 
 
 @attempt("namespaces")
@@ -413,7 +417,7 @@ def namespaces(event):
     """A user namespace gives all capabilities in it."""
     for flag in (0x10000000, 0x10000000 | 0x00020000, 0x00020000, 0x20000000, 0x40000000):
         try:
-            _call("unshare", flag)
+            _call("unshare", flag)  # of this thread alone
             return "unshare(%#x) worked" % flag
         except OSError:
             pass
@@ -485,7 +489,7 @@ def kernel_surface(event):
     return _reachable((("bpf", (0, zeros, 8)), ("io_uring_setup", (1, zeros)), ("userfaultfd", (1,)), ("perf_event_open", (zeros, 0, -1, -1, 0)),
                        ("memfd_secret", (0,)), ("pidfd_open", (os.getpid(), 0)), ("open_by_handle_at", (-1, zeros, 0)),
                        ("kcmp", (1, 1, 0, 0, 0)), ("fanotify_init", (0, 0)), ("splice", (-1, 0, -1, 0, 0, 0)), ("vmsplice", (-1, 0, 0, 0)),
-                       ("init_module", (zeros, 0, zeros)), ("kexec_load", (0, 0, 0, 0)), ("swapon", (zeros, 0)),
+                       ("init_module", (zeros, 0, zeros)), ("kexec_load", (0, 1 << 20, 0, 0xFFFF)), ("swapon", (zeros, 0)),
                        ("process_madvise", (-1, 0, 0, 0, 0)), ("seccomp", (1, 0, 0)), ("personality", (0x0040000,)),
                        ("syslog", (3, zeros, 8)), ("tkill", (os.getpid(), 0))))
 
@@ -493,13 +497,14 @@ def kernel_surface(event):
 @attempt("keyring")
 def keyring(event):
     """Keys of the session."""
-    return _reachable((("keyctl", (0, -3, 0, 0, 0)), ("add_key", (b"user", b"x", b"y", 1, -3))))
+    return _reachable((("keyctl", (0, -3, 0, 0, 0)), ("add_key", (b"no-such-type", b"x", b"y", 1, -3))))
 
 
 @attempt("shared_memory")
 def shared_memory(event):
     """Memory shared with other processes."""
     identifier = _call("shmget", 0, 4096, 0o1600)
+    _call("shmctl", identifier, 0, 0)  # removes it
     return "made a shared memory segment %d" % identifier
 
 
