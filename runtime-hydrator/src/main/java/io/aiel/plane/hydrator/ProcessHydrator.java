@@ -370,6 +370,11 @@ public final class ProcessHydrator implements Hydrator {
                 List.of(new DescribeReport.Finding(code.name(), message, Optional.empty(), Optional.empty())));
     }
 
+    /** The socket that workers connect back to. */
+    Path socket() {
+        return server.path();
+    }
+
     /** A worker outside of the pools, loading; blocks until it is forked for. The caller stops it. */
     Worker single(SnapshotFiles files, WorkerLimits limits) throws HydratorFailure, InterruptedException {
         return spawn(store.lease(files), files.bundle(), new Single(), limits, "");

@@ -2,6 +2,7 @@ package io.aiel.plane.hydrator;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.aiel.plane.vocabulary.Digest;
 import io.aiel.plane.vocabulary.ExecutionId;
 import io.aiel.plane.vocabulary.ExecutionOutcome;
@@ -15,6 +16,7 @@ import io.aiel.plane.vocabulary.WorkspaceId;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -55,7 +57,7 @@ final class SelfTest {
             content.append(file.getKey()).append(' ').append(digest).append('\n');
         }
         SnapshotFiles snapshot = new SnapshotFiles(Digest.of(content.toString()), bundle, entries);
-        Map<Digest, byte[]> blobs = new java.util.HashMap<>();
+        Map<Digest, byte[]> blobs = new HashMap<>();
         files.values().forEach(bytes -> blobs.put(Digest.of(bytes), bytes));
         Attempts attempts = new Attempts(snapshot, blobs);
         return attempts.run();
@@ -123,7 +125,7 @@ final class SelfTest {
                     .put("action", "invoke")
                     .put("kind", "tool")
                     .put("handler", tool)
-                    .set("event", JSON.createObjectNode())
+                    .set("event", targets())
                     .toString();
             Job job = new Job(
                     new HydrationRequest(
@@ -153,6 +155,16 @@ final class SelfTest {
             } catch (ExecutionException | TimeoutException e) {
                 throw new HydratorFailure("attempt '" + tool + "' of the self-test did not end", e);
             }
+        }
+
+        /** Real things of this machine, so that a wall is tried rather than an absence. */
+        private ObjectNode targets() {
+            // Where workers have a process namespace, a small number would be a thread of the worker's own.
+            long server = ProcessHandle.current().pid();
+            boolean own = settings.isolation().equals("restricted") || server > 1000;
+            return JSON.createObjectNode()
+                    .put("pid", own ? server : 32_000)
+                    .put("socket", hydrator.socket().toString());
         }
 
         private static JsonNode read(JsonText text) throws HydratorFailure {
