@@ -1,4 +1,7 @@
-/** HTTP resources and the one mapping from errors to problem documents. */
+/**
+ * What every HTTP resource stands on: refusals, problem documents, the request's context and the demand that each resource
+ * method names its action. Knows no feature; the features' resources depend on it.
+ */
 @NullMarked
 package io.aiel.plane.gateway.http;
 

@@ -1,0 +1,163 @@
+package io.aiel.plane.audit;
+
+import io.smallrye.mutiny.Uni;
+import io.smallrye.mutiny.infrastructure.Infrastructure;
+import io.vertx.mutiny.sqlclient.Pool;
+import io.vertx.mutiny.sqlclient.Row;
+import io.vertx.mutiny.sqlclient.SqlConnection;
+import io.vertx.mutiny.sqlclient.Tuple;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.ScheduledFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+import org.jboss.logging.Logger;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The outbox as a table. Thread-safe. {@link #fill()} is a counter that is compared with the table at start and every reconcile
+ * interval, as other servers and rolled back transactions change the table too; until the first comparison succeeded it says
+ * full, so that nothing is admitted against an unknown backlog.
+ */
+public final class PgOutbox implements Outbox, AutoCloseable {
+    private static final Logger LOG = Logger.getLogger(PgOutbox.class);
+    private static final String INSERT = """
+            INSERT INTO audit_outbox (id, tenant, stream, sequence, type, hash, canonical, bytes)
+            SELECT r.id, r.tenant, r.stream, r.sequence, r.type, r.hash, r.canonical, r.bytes
+            FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::integer[])
+                 WITH ORDINALITY AS r (id, tenant, stream, sequence, type, hash, canonical, bytes, place)
+            ORDER BY r.place
+            """;
+    private static final String COUNT = "SELECT count(*), coalesce(sum(bytes), 0)::bigint FROM audit_outbox";
+
+    private final Pool pool;
+    private final OutboxBudget budget;
+    private final Duration reconcileInterval;
+    private final Duration queryTimeout;
+    private final AtomicLong rowsAdded = new AtomicLong();
+    private final AtomicLong bytesAdded = new AtomicLong();
+    private final Wakeup wakeup = new Wakeup();
+    private volatile @Nullable Level level;
+    private @Nullable ScheduledFuture<?> reconciling;
+
+    /** What the table held when it was counted, less what had been added by then. */
+    private record Level(long rows, long bytes) {}
+
+    public PgOutbox(Pool pool, OutboxBudget budget, Duration reconcileInterval, Duration queryTimeout) {
+        this.pool = pool;
+        this.budget = budget;
+        this.reconcileInterval = reconcileInterval;
+        this.queryTimeout = queryTimeout;
+    }
+
+    /** Counts the table now and then regularly. Does not wait. */
+    public synchronized void start() {
+        if (reconciling == null) {
+            reconciling = Infrastructure.getDefaultWorkerPool()
+                    .scheduleWithFixedDelay(
+                            this::reconcileInBackground, 0, reconcileInterval.toMillis(), TimeUnit.MILLISECONDS);
+        }
+    }
+
+    @Override
+    public synchronized void close() {
+        if (reconciling != null) {
+            reconciling.cancel(false);
+            reconciling = null;
+        }
+    }
+
+    @Override
+    public Uni<Void> append(SqlConnection transaction, List<AuditRecord> records) {
+        if (records.isEmpty()) {
+            return Uni.createFrom().voidItem();
+        }
+        int size = records.size();
+        String[] ids = new String[size];
+        String[] tenants = new String[size];
+        String[] streams = new String[size];
+        Long[] sequences = new Long[size];
+        String[] types = new String[size];
+        String[] hashes = new String[size];
+        String[] canonicals = new String[size];
+        Integer[] lengths = new Integer[size];
+        long bytes = 0;
+        for (int i = 0; i < size; i++) {
+            AuditRecord record = records.get(i);
+            ids[i] = record.id().value();
+            tenants[i] = record.tenant().value();
+            streams[i] = record.stream();
+            sequences[i] = record.sequence();
+            types[i] = record.type();
+            hashes[i] = record.hash().value();
+            canonicals[i] = record.canonical();
+            lengths[i] = bytesOf(record);
+            bytes += lengths[i];
+        }
+        added(size, bytes);
+        Tuple parameters = Tuple.from(List.of(ids, tenants, streams, sequences, types, hashes, canonicals, lengths));
+        return transaction.preparedQuery(INSERT).execute(parameters).replaceWithVoid();
+    }
+
+    @Override
+    public void committed() {
+        wakeup.signal();
+    }
+
+    @Override
+    public double fill() {
+        Level counted = level;
+        if (counted == null) {
+            return 1;
+        }
+        long rows = Math.max(0, counted.rows() + rowsAdded.get());
+        long bytes = Math.max(0, counted.bytes() + bytesAdded.get());
+        return Math.min(1, Math.max((double) rows / budget.rowsMax(), (double) bytes / budget.bytesMax()));
+    }
+
+    /** Compares the counter with the table. */
+    public Uni<Void> reconcile() {
+        return Uni.createFrom().deferred(() -> {
+            long rowsBefore = rowsAdded.get();
+            long bytesBefore = bytesAdded.get();
+            return pool.query(COUNT)
+                    .execute()
+                    .ifNoItem()
+                    .after(queryTimeout)
+                    .fail()
+                    .invoke(found -> {
+                        Row row = found.iterator().next();
+                        level = new Level(row.getLong(0) - rowsBefore, row.getLong(1) - bytesBefore);
+                    })
+                    .replaceWithVoid();
+        });
+    }
+
+    /** Records were taken out of the table (or, negative, put in by another way). */
+    void removed(long rows, long bytes) {
+        added(-rows, -bytes);
+    }
+
+    /** Where the relay waits for {@link #committed()}. */
+    Wakeup wakeup() {
+        return wakeup;
+    }
+
+    static int bytesOf(AuditRecord record) {
+        return record.canonical().getBytes(StandardCharsets.UTF_8).length;
+    }
+
+    private void added(long rows, long bytes) {
+        rowsAdded.addAndGet(rows);
+        bytesAdded.addAndGet(bytes);
+    }
+
+    private void reconcileInBackground() {
+        try {
+            reconcile().await().atMost(queryTimeout.plusSeconds(1));
+        } catch (RuntimeException e) {
+            LOG.warnf("the audit outbox could not be counted; its fill level stays as it was: %s", e.toString());
+        }
+    }
+}

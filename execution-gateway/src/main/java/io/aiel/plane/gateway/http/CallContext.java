@@ -1,0 +1,105 @@
+package io.aiel.plane.gateway.http;
+
+import io.aiel.plane.audit.AuditContext;
+import io.aiel.plane.vocabulary.Principal;
+import io.aiel.plane.vocabulary.ProjectScope;
+import io.aiel.plane.vocabulary.WorkspaceId;
+import io.opentelemetry.api.trace.Span;
+import io.opentelemetry.api.trace.SpanContext;
+import io.vertx.core.net.SocketAddress;
+import io.vertx.ext.web.RoutingContext;
+import jakarta.enterprise.context.RequestScoped;
+import java.util.Objects;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Who calls, about which project, under which request and trace. Filled once by the filter before the resource method runs;
+ * resource methods only read. One per request; belongs to the request's event loop.
+ */
+@RequestScoped
+public class CallContext {
+    private final RoutingContext routing;
+    private @Nullable Principal principal;
+    private @Nullable WorkspaceId workspace;
+    private @Nullable ProjectScope scope;
+
+    CallContext(RoutingContext routing) {
+        this.routing = routing;
+    }
+
+    /** Sets who calls and what about; for the filter alone. Throws {@link IllegalStateException} when called twice. */
+    public void establish(Principal who, Optional<WorkspaceId> aboutWorkspace, Optional<ProjectScope> about) {
+        if (principal != null) {
+            throw new IllegalStateException("the caller of a request is established once");
+        }
+        principal = Objects.requireNonNull(who, "who");
+        workspace = aboutWorkspace.orElse(null);
+        scope = about.orElse(null);
+    }
+
+    /** Who calls, with the roles that hold for {@link #scope()}. Throws when the method is {@link Tokenless}. */
+    public Principal principal() {
+        if (principal == null) {
+            throw new IllegalStateException("this request has no authenticated caller");
+        }
+        return principal;
+    }
+
+    /** The project of the path. Throws {@link IllegalStateException} when the path names none: a mistake of ours. */
+    public ProjectScope scope() {
+        if (scope == null) {
+            throw new IllegalStateException("the path of this call names no project");
+        }
+        return scope;
+    }
+
+    /** The project of the path, if it names one. */
+    public Optional<ProjectScope> projectScope() {
+        return Optional.ofNullable(scope);
+    }
+
+    /** The workspace of the path, if it names one. */
+    public Optional<WorkspaceId> workspace() {
+        return Optional.ofNullable(workspace);
+    }
+
+    /** The caller's {@code X-Request-Id} when it was sane, else ours. */
+    public String requestId() {
+        return RequestIds.of(routing);
+    }
+
+    /** The W3C trace context of this request's span; the caller's when we do not trace; empty text when there is none. */
+    public String traceparent() {
+        SpanContext span = Span.current().getSpanContext();
+        if (span.isValid()) {
+            return "00-" + span.getTraceId() + "-" + span.getSpanId() + "-"
+                    + span.getTraceFlags().asHex();
+        }
+        return RequestIds.traceparent(routing.request().getHeader("traceparent"));
+    }
+
+    /** The trace id, 32 hex digits; empty text when there is none. */
+    public String traceId() {
+        String parent = traceparent();
+        return parent.isEmpty() ? "" : parent.substring(3, 35);
+    }
+
+    /** The peer's address, without port; empty text when not known. Forwarding headers are not believed. */
+    public String sourceAddress() {
+        SocketAddress peer = routing.request().remoteAddress();
+        return peer == null || peer.hostAddress() == null ? "" : peer.hostAddress();
+    }
+
+    /** What the records of this call carry. */
+    public AuditContext auditContext() {
+        Principal who = principal();
+        return new AuditContext(
+                who.tenant(),
+                workspace(),
+                projectScope().map(ProjectScope::project),
+                Optional.of(who.id()),
+                requestId(),
+                traceparent());
+    }
+}

@@ -1,0 +1,89 @@
+package io.aiel.plane.gateway.http;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.aiel.plane.vocabulary.ErrorCode;
+import jakarta.ws.rs.core.Response;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/**
+ * The one place that knows which status an {@link ErrorCode} has, and that writes RFC 9457 problem documents. Each document
+ * also carries {@code error: {code, message, details}}, which the published clients read. Documents hold nothing that differs
+ * from request to request except the detail; the request's id is in the {@code X-Request-Id} header.
+ */
+public final class Problems {
+    /** The media type of every error. */
+    public static final String MEDIA_TYPE = "application/problem+json";
+
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    private Problems() {}
+
+    /** The HTTP status of this code. */
+    public static int status(ErrorCode code) {
+        return switch (code) {
+            case VALIDATION_ERROR, MALFORMED_REQUEST, INVALID_PATH, FILE_LIMIT, DIGEST_MISMATCH -> 400;
+            case UNAUTHENTICATED -> 401;
+            case SECURITY_VIOLATION, PERMISSION_DENIED, POLICY_DENIED, APPROVAL_REQUIRED, SIGNED_URL_INVALID -> 403;
+            case NOT_FOUND -> 404;
+            case METHOD_NOT_ALLOWED -> 405;
+            case NOT_ACCEPTABLE -> 406;
+            case CONFLICT, VERSION_CONFLICT, ALREADY_EXISTS, NO_DEPLOYMENT -> 409;
+            case PAYLOAD_TOO_LARGE -> 413;
+            case UNSUPPORTED_MEDIA_TYPE -> 415;
+            case SNAPSHOT_REJECTED -> 422;
+            case RATE_LIMITED, AUDIT_BACKLOG -> 429;
+            case CANCELLED -> 499;
+            case USER_CODE_ERROR, INTERNAL, MEMORY_LIMIT, PROCESS_LIMIT, OUTPUT_LIMIT -> 500;
+            case WORKER_LOST, EXECUTION_LOST -> 502;
+            case POLICY_UNAVAILABLE, CAPACITY_EXHAUSTED, NOT_READY, ADMISSION_UNAVAILABLE -> 503;
+            case TIMEOUT -> 504;
+        };
+    }
+
+    /** The permanent name of this kind of problem; its page is {@code docs/errors/<code>.md}. */
+    public static String type(ErrorCode code) {
+        return "urn:aiel:plane:error:" + code.name();
+    }
+
+    /** The problem document as JSON text. */
+    public static String document(ErrorCode code, String detail, Map<String, Object> details) {
+        Map<String, Object> error = new LinkedHashMap<>();
+        error.put("code", code.name());
+        error.put("message", detail);
+        error.put("details", details);
+        Map<String, Object> problem = new LinkedHashMap<>();
+        problem.put("type", type(code));
+        problem.put("title", code.title());
+        problem.put("status", status(code));
+        problem.put("detail", detail);
+        problem.put("code", code.name());
+        problem.put("error", error);
+        try {
+            return JSON.writeValueAsString(problem);
+        } catch (JsonProcessingException e) {
+            throw new IllegalStateException("details of a refusal must be of JSON kinds", e);
+        }
+    }
+
+    /** The whole answer to a refusal. */
+    public static Response response(Refusal refusal) {
+        Response.ResponseBuilder response = Response.status(status(refusal.code()))
+                .header("Content-Type", MEDIA_TYPE)
+                .entity(document(refusal.code(), refusal.detail(), refusal.details()));
+        headers(refusal).forEach(response::header);
+        return response.build();
+    }
+
+    /** The headers that go with a refusal: its own, and those that its code always has. */
+    static Map<String, String> headers(Refusal refusal) {
+        Map<String, String> headers = new LinkedHashMap<>();
+        if (refusal.code() == ErrorCode.UNAUTHENTICATED) {
+            headers.put("WWW-Authenticate", "Bearer");
+        }
+        headers.put("Cache-Control", "no-store");
+        headers.putAll(refusal.headers());
+        return headers;
+    }
+}
