@@ -153,7 +153,7 @@ class WasmPolicyEngineFailureTest {
         assertNeverReady(WasmPolicyEngine.create(small(), asking), "http.send");
     }
 
-    /** Broken once by never starting the watchdog: the evaluation went on until its memory was full. */
+    /** Broken once by never starting the watchdog: the evaluation went on for 20 s. */
     @Test
     void stopsAnEvaluationAtItsTimeLimitAndRecovers(@TempDir Path scratch) throws Exception {
         CompiledPolicy slow = OpaCompiler.orSkip().compile(scratch, "slow/decision", SLOW);
