@@ -3,6 +3,7 @@ package io.aiel.plane.gateway.cli;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.aiel.plane.audit.EventTypes;
 import io.aiel.plane.gateway.embedded.PrivateFiles;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -94,16 +95,14 @@ final class DemoCommand implements Callable<Integer> {
         out.flush();
         answer.expectSuccess("The execution did not succeed");
         String execution = answer.body().at("/meta/execution_id").asText();
-        String path = "/v1/audit/events?execution=" + URLEncoder.encode(execution, StandardCharsets.UTF_8);
+        String path = "/v1/audit/events?execution=" + URLEncoder.encode(execution, StandardCharsets.UTF_8) + "&order=oldest";
         step(out, "GET " + path);
         JsonNode events = awaitAudit(client, path);
-        for (JsonNode event : events) {
-            JsonNode record = event.has("type") ? event : event.path("event");
+        for (JsonNode entry : events) {
+            JsonNode event = entry.path("event");
             out.printf(
-                    "  %-28s %-40s %s%n",
-                    record.path("time").asText(),
-                    record.path("type").asText(),
-                    record.path("data").path("decision").asText(""));
+                    "  %-27s %-38s %s%n",
+                    event.path("time").asText(), event.path("type").asText(), event.path("data"));
         }
         out.println("The run is on record: " + events.size() + " events.");
         out.flush();

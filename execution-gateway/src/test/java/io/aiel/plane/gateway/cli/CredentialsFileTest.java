@@ -14,8 +14,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 class CredentialsFileTest {
     private static final ObjectMapper JSON = new ObjectMapper();
-    private static final String ME =
-            """
+    private static final String ME = """
             {"user_id": "usr_1", "email": "dev@localhost", "tenant_id": "tnt_1", "tenant_name": "Development",
              "workspaces": [
                {"id": "ws_1", "slug": "demo", "name": "Demo", "projects": [
@@ -32,10 +31,7 @@ class CredentialsFileTest {
         file.put("default", CredentialsFile.profile("http://127.0.0.1:8080", "t0ken", me(), none(), none()));
 
         JsonNode written = JSON.readTree(Files.readString(file.path()));
-        assertThat(written)
-                .isEqualTo(
-                        JSON.readTree(
-                                """
+        assertThat(written).isEqualTo(JSON.readTree("""
                                 {"version": 1, "current_profile": "default", "profiles": {"default": {
                                   "base_url": "http://127.0.0.1:8080", "token": "t0ken", "user": "dev@localhost",
                                   "user_id": "usr_1", "tenant": "Development", "tenant_id": "tnt_1",
@@ -49,9 +45,7 @@ class CredentialsFileTest {
     void keepsOtherProfilesAndMembersItDoesNotKnow() throws Exception {
         var file = new CredentialsFile(home);
         Files.createDirectories(file.path().getParent());
-        Files.writeString(
-                file.path(),
-                """
+        Files.writeString(file.path(), """
                 {"version": 1, "current_profile": "work", "note": 7, "profiles": {"work": {"base_url": "https://w", "x": [1]}}}
                 """);
 
@@ -79,8 +73,7 @@ class CredentialsFileTest {
         Files.createDirectories(file.path().getParent());
         Files.writeString(file.path(), "{broken");
 
-        assertThatThrownBy(() ->
-                        file.put("default", CredentialsFile.profile("http://x", "t", me(), none(), none())))
+        assertThatThrownBy(() -> file.put("default", CredentialsFile.profile("http://x", "t", me(), none(), none())))
                 .isInstanceOf(CommandFailed.class)
                 .hasMessageContaining(file.path().toString());
         assertThat(Files.readString(file.path())).isEqualTo("{broken");
@@ -92,8 +85,8 @@ class CredentialsFileTest {
                         .at("/project/id")
                         .asText())
                 .isEqualTo("prj_2");
-        assertThatThrownBy(() ->
-                        CredentialsFile.profile("http://x", "t", me(), Optional.of("demo"), Optional.of("none")))
+        assertThatThrownBy(
+                        () -> CredentialsFile.profile("http://x", "t", me(), Optional.of("demo"), Optional.of("none")))
                 .isInstanceOf(CommandFailed.class)
                 .hasMessageContaining("project 'none'");
     }

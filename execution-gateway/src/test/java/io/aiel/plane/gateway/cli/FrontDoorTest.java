@@ -36,8 +36,11 @@ class FrontDoorTest {
     void takesTheJdkOfJavaHomeWhenItIsNewEnough() throws Exception {
         Path home = jdk("chosen", "25.0.3");
 
-        Result result = where(Map.of("JAVA_HOME", home.toString(), "PLANE_JDK_FOLDERS", jdk("other", "26")
-                .toString()));
+        Result result = where(Map.of(
+                "JAVA_HOME",
+                home.toString(),
+                "PLANE_JDK_FOLDERS",
+                jdk("other", "26").toString()));
 
         assertThat(result.out()).contains("JAVA_HOME=" + home + " ");
         assertThat(result.code()).isZero();

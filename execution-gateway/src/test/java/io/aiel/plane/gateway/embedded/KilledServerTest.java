@@ -43,7 +43,10 @@ class KilledServerTest {
     @Test
     void postgresAndKafkaEndWhenTheServerIsKilled() throws Exception {
         Process victim = start(
-                List.of(), System.getProperty("java.class.path"), EmbeddedServers.libraries().root(), "kafka");
+                List.of(),
+                System.getProperty("java.class.path"),
+                EmbeddedServers.libraries().root(),
+                "kafka");
         awaitReady(victim);
         List<ProcessHandle> children = victim.descendants().toList();
         assertThat(children).hasSizeGreaterThanOrEqualTo(4);
@@ -57,7 +60,9 @@ class KilledServerTest {
     @Test
     void theNextServerFindsTheDataOfAKilledOne() throws Exception {
         Process victim = start(
-                List.of(), System.getProperty("java.class.path"), EmbeddedServers.libraries().root());
+                List.of(),
+                System.getProperty("java.class.path"),
+                EmbeddedServers.libraries().root());
         awaitReady(victim);
 
         victim.destroyForcibly().waitFor();
@@ -78,16 +83,15 @@ class KilledServerTest {
         Path home = folder.resolve("ordinary");
         String classPath = copyClassPath(home.resolve("classes"));
         Path jar = EmbeddedServers.libraries().postgresJar();
-        Path libraries = Files.createDirectories(home.resolve("libraries/postgres"));
-        Files.copy(jar, libraries.resolve(jar.getFileName()));
+        Path libraries = home.resolve("libraries");
+        Files.createDirectories(libraries.resolve("postgres"));
+        Files.copy(jar, libraries.resolve("postgres").resolve(jar.getFileName()));
         Files.setPosixFilePermissions(folder, PosixFilePermissions.fromString("rwxr-xr-x"));
         Path data = Files.createDirectory(folder.resolve("data"));
         Files.setAttribute(data, "unix:uid", 20_001);
 
         Process victim = start(
-                List.of("setpriv", "--reuid", "20001", "--regid", "20001", "--clear-groups"),
-                classPath,
-                libraries.getParent());
+                List.of("setpriv", "--reuid", "20001", "--regid", "20001", "--clear-groups"), classPath, libraries);
 
         assertThat(awaitReady(victim)).startsWith("READY ");
         assertThat(victim.descendants()
@@ -108,8 +112,10 @@ class KilledServerTest {
                 folder.resolve("data").toString(),
                 libraries.toString()));
         command.addAll(List.of(more));
-        Process process =
-                new ProcessBuilder(command).redirectErrorStream(true).directory(new File("/")).start();
+        Process process = new ProcessBuilder(command)
+                .redirectErrorStream(true)
+                .directory(new File("/"))
+                .start();
         victims.add(process);
         return process;
     }

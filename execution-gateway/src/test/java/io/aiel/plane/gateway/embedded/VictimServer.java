@@ -1,10 +1,15 @@
 package io.aiel.plane.gateway.embedded;
 
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.CountDownLatch;
 
 /** The main class of a process that starts the embedded servers and then waits to be killed. */
 final class VictimServer {
+    /** A server that nobody holds would be collected, and its pipe closed with it. */
+    private static final List<AutoCloseable> KEPT = new ArrayList<>();
+
     private VictimServer() {}
 
     /**
@@ -16,14 +21,14 @@ final class VictimServer {
     public static void main(String... arguments) throws InterruptedException {
         Path folder = Path.of(arguments[0]);
         var libraries = new EmbeddedLibraries(Path.of(arguments[1]));
-        var lock = DataDirectoryLock.acquire(folder);
+        KEPT.add(DataDirectoryLock.acquire(folder));
         var postgres = EmbeddedPostgres.start(folder.resolve("postgres"), libraries, line -> {});
-        var kafka = arguments.length > 2
-                ? EmbeddedKafka.start(folder.resolve("kafka"), libraries, line -> {})
-                : null;
+        KEPT.add(postgres);
+        if (arguments.length > 2) {
+            KEPT.add(EmbeddedKafka.start(folder.resolve("kafka"), libraries, line -> {}));
+        }
         System.out.println("READY " + postgres.port());
         System.out.flush();
         new CountDownLatch(1).await();
-        throw new AssertionError("never reached, but keeps these reachable: " + lock + postgres + kafka);
     }
 }
