@@ -3,7 +3,6 @@ package io.aiel.plane.gateway.cli;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.aiel.plane.audit.EventTypes;
 import io.aiel.plane.gateway.embedded.PrivateFiles;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -95,7 +94,8 @@ final class DemoCommand implements Callable<Integer> {
         out.flush();
         answer.expectSuccess("The execution did not succeed");
         String execution = answer.body().at("/meta/execution_id").asText();
-        String path = "/v1/audit/events?execution=" + URLEncoder.encode(execution, StandardCharsets.UTF_8) + "&order=oldest";
+        String path =
+                "/v1/audit/events?execution=" + URLEncoder.encode(execution, StandardCharsets.UTF_8) + "&order=oldest";
         step(out, "GET " + path);
         JsonNode events = awaitAudit(client, path);
         for (JsonNode entry : events) {
