@@ -206,7 +206,7 @@ class ProtocolTest(unittest.TestCase):
 
     def test_what_cannot_be_spawned_is_refused_with_a_reason(self):
         good = {"type": "spawn", "worker": "w", "nonce": "n", "snapshot": "echo", "slot": 0, "limits": harness.LIMITS, "profile": "default"}
-        wrong = {"snapshot": ["../etc", "a/b", "", ".hidden", "absent", 3], "worker": ["../x", "a b", None], "slot": [-1, 16, "0", True],
+        wrong = {"snapshot": ["../etc", "a/b", "", ".hidden", "absent", 3], "worker": ["../x", "a b", None], "slot": [-1, 64, "0", True],
                  "limits": [None, {}, dict(harness.LIMITS, pids=0), dict(harness.LIMITS, memory_bytes="1")], "profile": ["root"],
                  "nonce": [5], "verdict": ["yes", {}]}
         with harness.Plane() as plane:
@@ -216,6 +216,27 @@ class ProtocolTest(unittest.TestCase):
                     with self.subTest("%s=%r" % (member, value)):
                         plane.send(dict(good, **{member: value}))
                         self.assertTrue(plane.frame("spawn_failed")["reason"])
+
+    @unittest.skipUnless(os.geteuid() == 0, "only workers with uids of their own have slots to themselves")
+    def test_two_workers_never_share_a_uid(self):
+        with harness.Plane() as plane:
+            plane.snapshot("echo", ECHO)
+            worker = plane.ready("echo", slot=5)
+            plane.send({"type": "spawn", "worker": "second", "nonce": "n", "snapshot": "echo", "slot": 5, "limits": harness.LIMITS})
+            self.assertIn("slot 5", plane.frame("spawn_failed")["reason"])
+            worker.kill()
+            worker.exited()
+            plane.ready("echo", slot=5)
+
+    def test_ctrl_c_in_the_terminal_leaves_the_end_to_the_server(self):
+        """Seen to fail: if the launcher does not ignore SIGINT."""
+        with harness.Plane() as plane:
+            plane.snapshot("echo", ECHO)
+            worker = plane.ready("echo")
+            os.killpg(plane.process.pid, signal.SIGINT)
+            plane.send({"type": "ping"})
+            self.assertEqual("pong", plane.frame("pong")["type"])
+            self.assertEqual({"a": 1}, worker.tool("echo", {"a": 1})[0]["envelope"]["result"])
 
     def test_an_unknown_frame_ends_the_zygote(self):
         with harness.Plane() as plane:
