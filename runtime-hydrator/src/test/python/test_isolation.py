@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
 import unittest
 
 import harness
@@ -234,6 +233,7 @@ class ProtocolTest(unittest.TestCase):
             plane.snapshot("echo", ECHO)
             worker = plane.ready("echo")
             os.killpg(plane.process.pid, signal.SIGINT)
+            self.assertFalse(harness.wait_until(lambda: plane.process.poll() is not None, 0.5), "the launcher ended")
             plane.send({"type": "ping"})
             self.assertEqual("pong", plane.frame("pong")["type"])
             self.assertEqual({"a": 1}, worker.tool("echo", {"a": 1})[0]["envelope"]["result"])
