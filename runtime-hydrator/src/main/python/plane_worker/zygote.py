@@ -134,8 +134,7 @@ class Zygote:
                         if not self._handle(message):
                             return
         finally:
-            if self._jail is not None:
-                self._end_all()
+            self._end_all()
 
     def _handle(self, message):
         kind = message["type"]
