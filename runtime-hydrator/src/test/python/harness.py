@@ -122,11 +122,12 @@ def ours():
     return descendants(os.getpid())
 
 
-def groups():
-    """All of our cgroup folders on this machine."""
+def groups(pid):
+    """The cgroup folders of the launcher ``pid``; others may run planes on this machine too."""
+    prefix = "aiel-plane-%d-" % pid
     found = set()
     for folder, folders, _ in os.walk("/sys/fs/cgroup"):
-        found.update(os.path.join(folder, f) for f in folders if f.startswith("aiel-plane-"))
+        found.update(os.path.join(folder, f) for f in folders if f.startswith(prefix))
         folders[:] = [f for f in folders if not f.startswith("aiel-plane-")]
     return found
 

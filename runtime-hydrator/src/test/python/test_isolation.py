@@ -110,7 +110,7 @@ class LeftoversMixin:
     as_uid = None
 
     def setUp(self):
-        self.groups, self.mounts = harness.groups(), harness.mounts()
+        self.mounts = harness.mounts()
 
     def busy(self, **options):
         """A plane with three workers, one of them in an endless loop."""
@@ -120,13 +120,14 @@ class LeftoversMixin:
         workers = [plane.ready("loop") for _ in range(3)]
         workers[0].start({"action": "invoke", "kind": "tool", "handler": "loop"})
         self.addCleanup(lambda: [w.close() for w in workers])
-        return plane, harness.descendants(os.getpid())
+        return plane, [plane.process.pid] + harness.descendants(plane.process.pid)
 
     def assert_nothing_left(self, processes):
         self.assertGreaterEqual(len(processes), 5)
         gone = harness.wait_until(lambda: not any(map(harness.alive, processes)), 10)
         self.assertTrue(gone, [open("/proc/%d/cmdline" % p).read() for p in processes if harness.alive(p)])
-        self.assertTrue(harness.wait_until(lambda: harness.groups() - self.groups == set(), 10), harness.groups() - self.groups)
+        launcher = processes[0]
+        self.assertTrue(harness.wait_until(lambda: not harness.groups(launcher), 10), harness.groups(launcher))
         self.assertEqual(self.mounts, harness.mounts())
 
     def test_the_end_of_input_ends_all(self):
@@ -179,7 +180,7 @@ class LeftoversMixin:
                 worker.exited()
             zygote = [p for p in harness.descendants(plane.process.pid)]
             self.assertLessEqual(len(zygote), 2)
-            self.assertEqual(set(), {entry for folder in harness.groups() - self.groups for entry in os.listdir(folder)
+            self.assertEqual(set(), {entry for folder in harness.groups(plane.process.pid) for entry in os.listdir(folder)
                                      if os.path.isdir(os.path.join(folder, entry))})
 
     def test_a_worker_whose_server_goes_away_ends(self):
@@ -288,7 +289,7 @@ class ProtocolTest(unittest.TestCase):
         """Both the launcher and its sweeper were killed."""
         with harness.Plane() as plane:
             cgroup = plane.first["isolation"]["cgroup"]
-            mine = harness.groups()
+            mine = harness.groups(plane.process.pid)
         if not cgroup:
             self.skipTest("no cgroups to leave behind")
         stale = [os.path.join(os.path.dirname(folder), "aiel-plane-%d-%d" % (os.getpid(), 1)) for folder in mine]
