@@ -57,6 +57,7 @@ final class PlaneRules {
         rules.put("packages are named for what they are about", speakingPackages());
         rules.put("nothing but the command line prints to the terminal", nobodyPrints());
         rules.put("each resource method names its action", resourceMethodsNameTheirAction());
+        rules.put("each resource method is served", resourceMethodsArePublic());
         return rules;
     }
 
@@ -158,12 +159,20 @@ final class PlaneRules {
                 .because("a server logs; only the command line talks to a terminal");
     }
 
+    private static DescribedPredicate<JavaMethod> answerHttp() {
+        return describe("answer HTTP requests", method -> method.getAnnotations().stream()
+                .anyMatch(annotation -> annotation.getRawType().isAnnotatedWith(RESOURCE_METHOD)));
+    }
+
+    private ArchRule resourceMethodsArePublic() {
+        return methods()
+                .that(answerHttp())
+                .should()
+                .bePublic()
+                .because("others are in the OpenAPI document, but calls to them are answered with 404");
+    }
+
     private ArchRule resourceMethodsNameTheirAction() {
-        DescribedPredicate<JavaMethod> answersHttp = describe(
-                "answer HTTP requests",
-                method -> method.getAnnotations().stream()
-                        .anyMatch(annotation -> annotation.getRawType().isMetaAnnotatedWith(RESOURCE_METHOD)
-                                || annotation.getRawType().isAnnotatedWith(RESOURCE_METHOD)));
         ArchCondition<JavaMethod> nameTheirAction = new ArchCondition<>("carry @PlaneAction or @Tokenless") {
             @Override
             public void check(JavaMethod method, ConditionEvents events) {
@@ -174,7 +183,7 @@ final class PlaneRules {
             }
         };
         return methods()
-                .that(answersHttp)
+                .that(answerHttp())
                 .should(nameTheirAction)
                 .because("a method without an action is denied to everybody, so one without is a mistake");
     }
