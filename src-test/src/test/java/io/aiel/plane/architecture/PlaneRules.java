@@ -160,8 +160,10 @@ final class PlaneRules {
     }
 
     private static DescribedPredicate<JavaMethod> answerHttp() {
-        return describe("answer HTTP requests", method -> method.getAnnotations().stream()
-                .anyMatch(annotation -> annotation.getRawType().isAnnotatedWith(RESOURCE_METHOD)));
+        return describe(
+                "answer HTTP requests",
+                method -> method.getAnnotations().stream()
+                        .anyMatch(annotation -> annotation.getRawType().isAnnotatedWith(RESOURCE_METHOD)));
     }
 
     private ArchRule resourceMethodsArePublic() {
