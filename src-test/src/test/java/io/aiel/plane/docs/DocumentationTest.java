@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.core.JacksonException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.aiel.plane.fixtures.PackagedPlane;
+import io.aiel.plane.gateway.http.Problems;
 import io.aiel.plane.vocabulary.ErrorCode;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -74,6 +75,17 @@ class DocumentationTest {
         }
 
         assertThat(pages).isEqualTo(codes);
+    }
+
+    @Test
+    void givesEachErrorItsTitleAndStatus() {
+        String index = Pages.text(DOCS.resolve("errors/README.md"));
+
+        assertThat(ErrorCode.values()).allSatisfy(code -> {
+            assertThat(Pages.text(DOCS.resolve("errors/" + code + ".md")))
+                    .startsWith("# " + code + "\n\n**" + code.title() + "** · HTTP " + Problems.status(code) + "\n");
+            assertThat(index).contains("| [" + code + "](" + code + ".md) | " + Problems.status(code) + " | " + code.title());
+        });
     }
 
     @Test

@@ -42,7 +42,7 @@ class SurvivalTest {
         return project.client()
                 .get(project.path() + "/executions")
                 .expect(200)
-                .path("items")
+                .path("executions")
                 .valueStream()
                 .toList();
     }
