@@ -140,6 +140,11 @@ public final class WasmPolicyEngine implements PolicyEngine, AutoCloseable {
         return idle.size();
     }
 
+    /** The instances that wait now, for tests that must know which they are. */
+    List<PolicyInstance> idleInstances() {
+        return List.copyOf(idle);
+    }
+
     /** Why the engine will never be ready; empty while it still may be, or is. */
     public Optional<String> failure() {
         return Optional.ofNullable(failure);

@@ -39,7 +39,7 @@ class DecisionReaderTest {
 
     /**
      * Each of these is a way in which a policy, or something between it and us, can go wrong. Broken once by reading {@code
-     * allow} with {@code asBoolean()}: six rows failed.
+     * allow} with {@code asBoolean()}: five rows failed.
      */
     @ParameterizedTest(name = "{argumentSetName}")
     @MethodSource

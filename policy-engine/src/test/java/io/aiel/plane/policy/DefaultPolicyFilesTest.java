@@ -16,7 +16,7 @@ import org.junit.jupiter.api.Test;
 class DefaultPolicyFilesTest {
 
     /**
-     * Needs no compiler. Broken once by adding a space to roles.rego: this test failed and named compile-policy.
+     * Needs no compiler. Broken once by changing principal.rego without compiling it: this test and the next failed.
      */
     @Test
     void theGeneratedFileNamesTheDigestOfTheSources() throws IOException {
