@@ -5,6 +5,7 @@ import io.aiel.plane.vocabulary.JsonText;
 import io.aiel.plane.vocabulary.Principal;
 import io.aiel.plane.vocabulary.ProjectScope;
 import io.aiel.plane.vocabulary.ResolvedCapability;
+import io.aiel.plane.vocabulary.WorkspaceId;
 import java.time.Instant;
 import java.util.Optional;
 
@@ -26,6 +27,8 @@ import java.util.Optional;
  * @param sourceAddress the peer's address; empty text when not known
  * @param traceId W3C trace id; empty text when none
  * @param requestId the caller's or ours
+ * @param workspace the workspace concerned where there is no project, as for {@code project.create}; ignored when {@code
+ *     scope} is there
  */
 public record PolicyInput(
         Principal principal,
@@ -41,4 +44,40 @@ public record PolicyInput(
         Instant time,
         String sourceAddress,
         String traceId,
-        String requestId) {}
+        String requestId,
+        Optional<WorkspaceId> workspace) {
+
+    /** A question about a project, or about nothing smaller than the tenant. */
+    public PolicyInput(
+            Principal principal,
+            String action,
+            Optional<ProjectScope> scope,
+            Optional<ResolvedCapability> capability,
+            String resourceName,
+            Optional<JsonText> arguments,
+            Optional<Digest> argumentsDigest,
+            boolean requestedNetwork,
+            boolean requestedSubprocess,
+            int timeoutMs,
+            Instant time,
+            String sourceAddress,
+            String traceId,
+            String requestId) {
+        this(
+                principal,
+                action,
+                scope,
+                capability,
+                resourceName,
+                arguments,
+                argumentsDigest,
+                requestedNetwork,
+                requestedSubprocess,
+                timeoutMs,
+                time,
+                sourceAddress,
+                traceId,
+                requestId,
+                Optional.empty());
+    }
+}

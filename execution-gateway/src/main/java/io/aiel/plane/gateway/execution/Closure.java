@@ -1,0 +1,38 @@
+package io.aiel.plane.gateway.execution;
+
+import io.aiel.plane.audit.AuditRecord;
+import io.aiel.plane.audit.StreamPosition;
+import io.aiel.plane.vocabulary.Digest;
+import io.aiel.plane.vocabulary.ExecutionId;
+import io.aiel.plane.vocabulary.JsonText;
+import io.aiel.plane.vocabulary.Usage;
+import java.time.Instant;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * What is written once an execution has ended. Takes effect only when it was still running, so that there is exactly one
+ * terminal record whoever closes it.
+ *
+ * @param logs the log entries, in order
+ */
+record Closure(
+        ExecutionId id,
+        ExecutionStatus status,
+        int httpStatus,
+        String errorCode,
+        String errorMessage,
+        Optional<Digest> resultDigest,
+        Usage usage,
+        JsonText isolation,
+        String worker,
+        Instant finishedAt,
+        List<JsonText> logs,
+        List<AuditRecord> records,
+        StreamPosition position)
+        implements JournalEntry {
+    Closure {
+        logs = List.copyOf(logs);
+        records = List.copyOf(records);
+    }
+}

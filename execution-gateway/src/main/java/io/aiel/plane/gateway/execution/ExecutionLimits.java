@@ -1,0 +1,10 @@
+package io.aiel.plane.gateway.execution;
+
+/**
+ * What bounds executions, beside the hydrator's own limits.
+ *
+ * @param timeoutMsMax the longest timeout a caller may ask for, milliseconds
+ * @param logLinesMax log entries kept of one execution
+ * @param closeRetriesMax how often the record of an end is tried again
+ */
+public record ExecutionLimits(int timeoutMsMax, int logLinesMax, int closeRetriesMax) {}

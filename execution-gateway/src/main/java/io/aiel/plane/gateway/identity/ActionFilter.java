@@ -1,0 +1,172 @@
+package io.aiel.plane.gateway.identity;
+
+import io.aiel.plane.audit.AuditEvent;
+import io.aiel.plane.gateway.http.CallContext;
+import io.aiel.plane.gateway.http.PlaneAction;
+import io.aiel.plane.gateway.http.ProblemMappers;
+import io.aiel.plane.gateway.http.Refusal;
+import io.aiel.plane.gateway.http.Tokenless;
+import io.aiel.plane.policy.PolicyEngine;
+import io.aiel.plane.policy.PolicyInput;
+import io.aiel.plane.vocabulary.Decision;
+import io.aiel.plane.vocabulary.ErrorCode;
+import io.aiel.plane.vocabulary.WorkspaceId;
+import io.smallrye.mutiny.Uni;
+import io.vertx.ext.web.RoutingContext;
+import jakarta.inject.Inject;
+import jakarta.ws.rs.Priorities;
+import jakarta.ws.rs.container.ContainerRequestContext;
+import jakarta.ws.rs.container.ResourceInfo;
+import jakarta.ws.rs.core.MultivaluedMap;
+import java.lang.reflect.Method;
+import java.time.Clock;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+import org.jboss.logging.Logger;
+import org.jboss.resteasy.reactive.server.ServerRequestFilter;
+
+/**
+ * Stands before every resource method: no token, no method. It looks at the method that was matched, never at the path, so
+ * that no spelling of a path gets around it, and a method that says nothing about who may call it is closed.
+ */
+public class ActionFilter {
+    private static final Logger LOG = Logger.getLogger(ActionFilter.class);
+    private static final String WORKSPACE = "workspace";
+    private static final String PROJECT = "project";
+    private static final int RESOURCE_MAX = 512;
+
+    @Inject
+    Authentication authentication;
+
+    @Inject
+    Directory directory;
+
+    @Inject
+    PolicyEngine policy;
+
+    @Inject
+    ControlJournal journal;
+
+    @Inject
+    CallContext call;
+
+    @Inject
+    RoutingContext routing;
+
+    @Inject
+    Clock clock;
+
+    /** Lets the request through, or fails with the refusal. */
+    @ServerRequestFilter(priority = Priorities.AUTHENTICATION)
+    public Uni<Void> guard(ResourceInfo matched, ContainerRequestContext request) {
+        Method method = matched.getResourceMethod();
+        if (method.isAnnotationPresent(Tokenless.class)) {
+            return Uni.createFrom().voidItem();
+        }
+        Optional<PlaneAction> action = Optional.ofNullable(method.getAnnotation(PlaneAction.class));
+        return authentication
+                .authenticate(routing.request().headers())
+                .map(caller -> caller.orElseThrow(ProblemMappers::unauthenticated))
+                .invoke(_ -> {
+                    if (action.isEmpty()) {
+                        LOG.errorf("%s has no @PlaneAction, so nobody may call it", method);
+                        throw new Refusal(ErrorCode.PERMISSION_DENIED, "This call is open to nobody.");
+                    }
+                })
+                .chain(caller -> locate(caller, request.getUriInfo().getPathParameters()))
+                .chain(() -> action.filter(asked -> !asked.deferred())
+                        .map(asked -> decide(asked.value(), request.getUriInfo().getPathParameters()))
+                        .orElseGet(() -> Uni.createFrom().voidItem()));
+    }
+
+    private Uni<Void> locate(Caller caller, MultivaluedMap<String, String> path) {
+        String workspace = path.getFirst(WORKSPACE);
+        String project = path.getFirst(PROJECT);
+        if (workspace == null) {
+            call.establish(caller.inTenant(), Optional.empty(), Optional.empty());
+            return Uni.createFrom().voidItem();
+        }
+        if (project == null) {
+            return directory
+                    .workspace(caller.tenant(), workspace)
+                    .map(found -> found.filter(caller::maySee).orElseThrow(Refusal::notFound))
+                    .invoke(found -> call.establish(caller.inWorkspace(found), Optional.of(found), Optional.empty()))
+                    .replaceWithVoid();
+        }
+        return directory
+                .project(caller.tenant(), workspace, project)
+                .map(found -> found.filter(scope -> caller.maySee(scope.workspace(), scope.project()))
+                        .orElseThrow(Refusal::notFound))
+                .invoke(scope ->
+                        call.establish(caller.inProject(scope), Optional.of(scope.workspace()), Optional.of(scope)))
+                .replaceWithVoid();
+    }
+
+    private Uni<Void> decide(String action, MultivaluedMap<String, String> path) {
+        String resource = resource(path);
+        Decision decision = policy.decide(new PolicyInput(
+                call.principal(),
+                action,
+                call.projectScope(),
+                Optional.empty(),
+                resource,
+                Optional.empty(),
+                Optional.empty(),
+                false,
+                false,
+                0,
+                clock.instant(),
+                call.sourceAddress(),
+                call.traceId(),
+                call.requestId(),
+                call.workspace()));
+        return switch (decision) {
+            case Decision.Allow _ -> Uni.createFrom().voidItem();
+            case Decision.Deny deny ->
+                journal.record(call.auditContext(), new AuditEvent.AccessDenied(action, resource, deny))
+                        .onFailure()
+                        .transform(this::unrecorded)
+                        .chain(() -> Uni.createFrom().failure(refusal(action, deny)));
+        };
+    }
+
+    /** What the call is about: the id in the path beside workspace and project, else the project, the workspace, the tenant. */
+    private String resource(MultivaluedMap<String, String> path) {
+        for (String parameter : path.keySet()) {
+            if (!parameter.equals(WORKSPACE) && !parameter.equals(PROJECT)) {
+                String value = path.getFirst(parameter);
+                return value.length() > RESOURCE_MAX ? value.substring(0, RESOURCE_MAX) : value;
+            }
+        }
+        return call.projectScope()
+                .map(scope -> scope.project().value())
+                .or(() -> call.workspace().map(WorkspaceId::value))
+                .orElseGet(() -> call.principal().tenant().value());
+    }
+
+    private Refusal unrecorded(Throwable failure) {
+        LOG.errorf(failure, "a denial could not be recorded requestId=%s", call.requestId());
+        return new Refusal(
+                        ErrorCode.NOT_READY, "The call was refused, and that could not be recorded; try again shortly.")
+                .retryAfter(1);
+    }
+
+    private static Refusal refusal(String action, Decision.Deny deny) {
+        Map<String, Object> details = new LinkedHashMap<>();
+        details.put("action", action);
+        details.put("reasons", deny.reasons());
+        details.put("decision_id", deny.id().value());
+        if (deny.undecided()) {
+            return new Refusal(
+                            ErrorCode.POLICY_UNAVAILABLE,
+                            "No valid policy decision about " + action + " could be had, so it is denied.",
+                            details)
+                    .retryAfter(2);
+        }
+        return new Refusal(
+                ErrorCode.POLICY_DENIED,
+                "The policy does not allow " + action + ": " + String.join("; ", deny.reasons()),
+                details);
+    }
+}

@@ -1,0 +1,156 @@
+package io.aiel.plane.gateway.execution;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.aiel.plane.audit.StreamPosition;
+import io.aiel.plane.vocabulary.ExecutionId;
+import io.aiel.plane.vocabulary.JsonText;
+import io.aiel.plane.vocabulary.Usage;
+import io.smallrye.mutiny.Uni;
+import io.smallrye.mutiny.helpers.test.UniAssertSubscriber;
+import io.smallrye.mutiny.subscription.UniEmitter;
+import io.vertx.pgclient.PgException;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+
+/** How entries of concurrent requests share transactions. */
+class ExecutionJournalTest {
+    /** A database whose transactions end when the test says so. */
+    private static final class FakeDatabase {
+        private final List<List<JournalEntry>> transactions = new ArrayList<>();
+        private final List<UniEmitter<? super List<Boolean>>> open = new ArrayList<>();
+
+        Uni<List<Boolean>> write(List<JournalEntry> entries) {
+            return Uni.createFrom().emitter(emitter -> {
+                transactions.add(entries);
+                open.add(emitter);
+            });
+        }
+
+        void commit(int transaction) {
+            open.get(transaction)
+                    .complete(transactions.get(transaction).stream()
+                            .map(_ -> true)
+                            .toList());
+        }
+
+        void fail(int transaction, Throwable failure) {
+            open.get(transaction).fail(failure);
+        }
+
+        List<Integer> sizes() {
+            return transactions.stream().map(List::size).toList();
+        }
+    }
+
+    private final FakeDatabase database = new FakeDatabase();
+
+    @Test
+    void flushesAtOnceWhenNothingIsInFlightAndTogetherWhatCameMeanwhile() {
+        ExecutionJournal journal = new ExecutionJournal(database::write, 100, 100, 1);
+        UniAssertSubscriber<Boolean> first = write(journal);
+        UniAssertSubscriber<Boolean> second = write(journal);
+        UniAssertSubscriber<Boolean> third = write(journal);
+
+        database.commit(0);
+        database.commit(1);
+
+        assertThat(database.sizes()).containsExactly(1, 2);
+        List.of(first, second, third)
+                .forEach(subscriber -> subscriber.assertCompleted().assertItem(true));
+    }
+
+    @Test
+    void completesNothingBeforeItsTransactionIsCommitted() {
+        ExecutionJournal journal = new ExecutionJournal(database::write, 100, 100, 1);
+
+        UniAssertSubscriber<Boolean> entry = write(journal);
+
+        entry.assertNotTerminated();
+    }
+
+    @Test
+    void neverPutsMoreThanTheBatchIntoOneTransaction() {
+        ExecutionJournal journal = new ExecutionJournal(database::write, 2, 100, 1);
+        for (int i = 0; i < 6; i++) {
+            write(journal);
+        }
+
+        for (int i = 0; i < 4; i++) {
+            database.commit(i);
+        }
+
+        assertThat(database.sizes()).containsExactly(1, 2, 2, 1);
+    }
+
+    @Test
+    void refusesMoreThanMayWait() {
+        ExecutionJournal journal = new ExecutionJournal(database::write, 100, 2, 1);
+        write(journal);
+        write(journal);
+        write(journal);
+
+        UniAssertSubscriber<Boolean> surplus = write(journal);
+
+        surplus.assertFailedWith(ExecutionJournal.JournalFull.class, "more than 2 entries");
+    }
+
+    @Test
+    void failsTheWholeBatchWhenTheConnectionBreaks() {
+        ExecutionJournal journal = new ExecutionJournal(database::write, 100, 100, 1);
+        UniAssertSubscriber<Boolean> first = write(journal);
+        UniAssertSubscriber<Boolean> second = write(journal);
+        UniAssertSubscriber<Boolean> third = write(journal);
+
+        database.commit(0);
+        database.fail(1, new java.io.IOException("connection reset"));
+
+        first.assertCompleted();
+        second.assertFailedWith(java.io.IOException.class);
+        third.assertFailedWith(java.io.IOException.class);
+        assertThat(database.sizes()).containsExactly(1, 2);
+    }
+
+    @Test
+    void oneEntryThatTheDatabaseRefusesDoesNotFailItsNeighbours() {
+        ExecutionJournal journal = new ExecutionJournal(database::write, 100, 100, 1);
+        write(journal);
+        UniAssertSubscriber<Boolean> bad = write(journal);
+        UniAssertSubscriber<Boolean> good = write(journal);
+        PgException refusal = new PgException("invalid byte sequence", "ERROR", "22021", "");
+
+        database.commit(0);
+        database.fail(1, refusal);
+        database.fail(2, refusal);
+        database.commit(3);
+
+        bad.assertFailedWith(PgException.class);
+        good.assertCompleted().assertItem(true);
+        assertThat(database.sizes()).containsExactly(1, 2, 1, 1);
+    }
+
+    private static UniAssertSubscriber<Boolean> write(ExecutionJournal journal) {
+        return journal.write(entry()).subscribe().withSubscriber(UniAssertSubscriber.create());
+    }
+
+    private static JournalEntry entry() {
+        ExecutionId id = ExecutionId.create();
+        return new Closure(
+                id,
+                ExecutionStatus.SUCCEEDED,
+                200,
+                "",
+                "",
+                Optional.empty(),
+                Usage.NONE,
+                new JsonText("{}"),
+                "",
+                Instant.EPOCH,
+                List.of(),
+                List.of(),
+                StreamPosition.start("execution/" + id));
+    }
+}
