@@ -7,6 +7,7 @@ import io.smallrye.mutiny.Uni;
 import io.vertx.core.Context;
 import io.vertx.core.Vertx;
 import jakarta.enterprise.context.ApplicationScoped;
+import java.util.Objects;
 import java.util.function.Function;
 import org.hibernate.reactive.mutiny.Mutiny;
 import org.jspecify.annotations.Nullable;
@@ -41,13 +42,14 @@ public class Transactions {
         return Uni.createFrom().deferred(() -> {
             @Nullable Context caller = Vertx.currentContext();
             Context base = caller == null ? vertx.getOrCreateContext() : caller;
-            Context own = VertxContext.createNewDuplicatedContext(base);
+            Context own = Objects.requireNonNull(VertxContext.createNewDuplicatedContext(base));
             VertxContextSafetyToggle.setContextSafe(own, true);
-            Uni<T> done = Uni.createFrom().emitter(emitter -> own.runOnContext(ignored -> factory.withTransaction(
-                            (session, transaction) -> work.apply(session))
-                    .subscribe()
-                    .with(emitter::complete, emitter::fail)));
-            return caller == null ? done : done.emitOn(task -> caller.runOnContext(ignored -> task.run()));
+            Uni<T> done = Uni.createFrom()
+                    .emitter(emitter ->
+                            own.runOnContext(_ -> factory.withTransaction((session, transaction) -> work.apply(session))
+                                    .subscribe()
+                                    .with(emitter::complete, emitter::fail)));
+            return caller == null ? done : done.emitOn(task -> caller.runOnContext(_ -> task.run()));
         });
     }
 }

@@ -99,8 +99,9 @@ public final class FilePath implements Comparable<FilePath> {
                     Character.UNASSIGNED,
                     Character.LINE_SEPARATOR,
                     Character.PARAGRAPH_SEPARATOR ->
-                throw new InvalidPath("the path has the character U+%04X, which is a control character, invisible or none"
-                        .formatted(character));
+                throw new InvalidPath(
+                        "the path has the character U+%04X, which is a control character, invisible or none"
+                                .formatted(character));
             default -> {}
         }
     }
@@ -116,8 +117,8 @@ public final class FilePath implements Comparable<FilePath> {
             throw new InvalidPath("the path has a part longer than " + limits.segmentBytesMax() + " bytes of UTF-8");
         }
         if (RESERVED.contains(fold(segment))) {
-            throw new InvalidPath("the path has the part " + segment
-                    + ", which is reserved; leave it out by a line " + segment + "/ in .aielignore");
+            throw new InvalidPath("the path has the part " + segment + ", which is reserved; leave it out by a line "
+                    + segment + "/ in .aielignore");
         }
     }
 
