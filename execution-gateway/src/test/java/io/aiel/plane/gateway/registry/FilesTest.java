@@ -71,7 +71,6 @@ class FilesTest {
         assertThat(project.sign("a.py", 1, "3".getBytes(UTF_8)).statusCode()).isEqualTo(409);
     }
 
-    /** Broken on purpose by comparing versions before bytes in {@code FileStore.commit}: this failed with 409. */
     @Test
     void acceptsARepeatedPushOfTheSameBytesWithTheSameExpectedVersionAndChangesNothing() {
         project.push("a.py", 0, "same").then().statusCode(200);
@@ -95,7 +94,6 @@ class FilesTest {
         assertThat(stale.<Integer>path("error.details.found_version")).isEqualTo(1);
     }
 
-    /** Broken on purpose by leaving out the lock of the tree: both commits answered 200 or one 500. */
     @Test
     void letsExactlyOneOfTwoCommittersOfTheSameFileWin() throws Exception {
         for (int round = 0; round < 5; round++) {
