@@ -55,7 +55,8 @@ class ReadinessChecks implements AsyncHealthCheck {
                 .after(LIMIT)
                 .recoverWithItem(Optional.of("did not answer within " + LIMIT.toSeconds() + " s"))
                 .onFailure()
-                .recoverWithItem(failure -> Optional.of("could not be asked: " + failure.getClass().getSimpleName()))
+                .recoverWithItem(failure ->
+                        Optional.of("could not be asked: " + failure.getClass().getSimpleName()))
                 .map(objection -> Map.entry(concern.name(), objection));
     }
 }

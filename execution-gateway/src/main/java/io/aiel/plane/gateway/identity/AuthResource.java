@@ -38,7 +38,7 @@ class AuthResource {
     @Path("/me")
     @PlaneAction(value = "auth.me", deferred = true)
     @Operation(operationId = "getMe", summary = "Who the token belongs to and what it may see")
-    Uni<Views.Me> me() {
+    public Uni<Views.Me> me() {
         Caller caller = current.get();
         return plane.read(session -> session.find(
                         PrincipalRow.class, caller.id().value())
@@ -95,7 +95,7 @@ class AuthResource {
     @Operation(
             operationId = "revokeOwnTokens",
             summary = "Ends the token of this call, or with all=1 all of its owner's")
-    Uni<Views.Revoked> revoke(@QueryParam("all") @DefaultValue("0") String all) {
+    public Uni<Views.Revoked> revoke(@QueryParam("all") @DefaultValue("0") String all) {
         Caller caller = current.get();
         boolean every = all.equals("1") || all.equals("true");
         String which = every ? caller.id().value() : caller.token().value();

@@ -82,8 +82,8 @@ public final class Bootstrap {
                         .chain(workspace -> project(session, tenant, workspace))
                         .chain(() -> owner(
                                 session, tenant, PrincipalKind.USER, "Developer", "developer@development.invalid"))
-                        .chain(owner -> token(
-                                session, tenant, owner, PrincipalKind.USER, "development", DEVELOPMENT_TOKEN))));
+                        .chain(owner ->
+                                token(session, tenant, owner, PrincipalKind.USER, "development", DEVELOPMENT_TOKEN))));
     }
 
     private static Uni<Void> lock(Mutiny.Session session) {
@@ -98,8 +98,12 @@ public final class Bootstrap {
         return session.createSelectionQuery("from TenantRow where slug = :slug", TenantRow.class)
                 .setParameter("slug", slug)
                 .getSingleResultOrNull()
-                .chain(found -> orCreate(session, found, () -> plane.tenant(slug, name), row -> context(row.id), row ->
-                        new Made("tenant.created", row.id, Map.of("slug", slug))))
+                .chain(found -> orCreate(
+                        session,
+                        found,
+                        () -> plane.tenant(slug, name),
+                        row -> context(row.id),
+                        row -> new Made("tenant.created", row.id, Map.of("slug", slug))))
                 .map(row -> new TenantId(row.id));
     }
 
@@ -151,7 +155,8 @@ public final class Bootstrap {
 
     private Uni<Void> everyRole(Mutiny.Session session, TenantId tenant, PrincipalId owner) {
         return session.createSelectionQuery(
-                        "select role from RoleGrantRow where principalId = :owner and workspaceId is null", String.class)
+                        "select role from RoleGrantRow where principalId = :owner and workspaceId is null",
+                        String.class)
                 .setParameter("owner", owner.value())
                 .getResultList()
                 .chain(held -> {

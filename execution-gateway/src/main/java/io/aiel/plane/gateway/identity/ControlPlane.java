@@ -14,7 +14,6 @@ import io.aiel.plane.vocabulary.TenantId;
 import io.aiel.plane.vocabulary.TokenId;
 import io.aiel.plane.vocabulary.WorkspaceId;
 import io.smallrye.mutiny.Uni;
-import io.vertx.pgclient.PgException;
 import jakarta.inject.Singleton;
 import java.time.Clock;
 import java.time.Duration;
@@ -25,6 +24,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Function;
+import org.hibernate.JDBCException;
 import org.hibernate.reactive.mutiny.Mutiny;
 import org.jspecify.annotations.Nullable;
 
@@ -34,7 +34,7 @@ import org.jspecify.annotations.Nullable;
  */
 @Singleton
 final class ControlPlane {
-    private static final Duration LIMIT = Duration.ofSeconds(5);
+    private static final Duration LIMIT = Duration.ofSeconds(10);
     private static final String UNIQUE_VIOLATION = "23505";
 
     private final Mutiny.SessionFactory sessions;
@@ -228,7 +228,7 @@ final class ControlPlane {
 
     private static boolean duplicate(Throwable failure) {
         for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
-            if (cause instanceof PgException refused && UNIQUE_VIOLATION.equals(refused.getSqlState())) {
+            if (cause instanceof JDBCException refused && UNIQUE_VIOLATION.equals(refused.getSQLState())) {
                 return true;
             }
         }

@@ -38,7 +38,7 @@ final class OperationsGuard {
     private void guard(RoutingContext routing) {
         String sent = routing.request().path();
         String normalised = routing.normalizedPath();
-        if (normalised.startsWith(API) || (OPEN.contains(sent) && sent.equals(normalised))) {
+        if (normalised.startsWith(API) || (sent != null && OPEN.contains(sent) && sent.equals(normalised))) {
             routing.next();
             return;
         }

@@ -54,7 +54,7 @@ class PrincipalsResource {
     @ResponseStatus(201)
     @PlaneAction("principal.create")
     @Operation(operationId = "createPrincipal", summary = "Makes a user or a service account, with roles")
-    Uni<Views.Principal> create(Drafts.@Nullable Principal draft) {
+    public Uni<Views.Principal> create(Drafts.@Nullable Principal draft) {
         Fields fields = new Fields();
         Drafts.Principal wanted = Fields.body(draft);
         boolean user = "user".equals(wanted.kind());
@@ -101,7 +101,7 @@ class PrincipalsResource {
     @GET
     @PlaneAction("principal.read")
     @Operation(operationId = "listPrincipals", summary = "The users and service accounts of the tenant")
-    Uni<Views.Page<Views.Principal>> list(
+    public Uni<Views.Page<Views.Principal>> list(
             @QueryParam("limit") @Nullable String limit, @QueryParam("cursor") @Nullable String cursor) {
         Paging paging = Paging.of(limit, cursor);
         return plane.read(session -> ControlPlane.page(
@@ -114,7 +114,7 @@ class PrincipalsResource {
     @Path("/{principal}")
     @PlaneAction("principal.read")
     @Operation(operationId = "getPrincipal", summary = "One user or service account")
-    Uni<Views.Principal> get(@PathParam("principal") String principal) {
+    public Uni<Views.Principal> get(@PathParam("principal") String principal) {
         PrincipalId id = Refusal.orNotFound(() -> PrincipalId.parse(principal));
         return plane.read(session ->
                 find(session, id).chain(row -> grants(session, List.of(row.id)).map(grants -> view(row, grants))));
@@ -124,7 +124,7 @@ class PrincipalsResource {
     @Path("/{principal}")
     @PlaneAction("principal.create")
     @Operation(operationId = "disablePrincipal", summary = "Disables a principal: none of its tokens works any more")
-    Uni<Views.Principal> disable(@PathParam("principal") String principal) {
+    public Uni<Views.Principal> disable(@PathParam("principal") String principal) {
         PrincipalId id = Refusal.orNotFound(() -> PrincipalId.parse(principal));
         return plane.change(session -> find(session, id)
                 .invoke(row -> row.disabledAt = row.disabledAt == null ? plane.now() : row.disabledAt)
@@ -137,7 +137,7 @@ class PrincipalsResource {
     @ResponseStatus(201)
     @PlaneAction("principal.create")
     @Operation(operationId = "grantRole", summary = "Gives a role, in the tenant, a workspace or a project")
-    Uni<Views.Grant> addGrant(@PathParam("principal") String principal, Drafts.@Nullable Grant draft) {
+    public Uni<Views.Grant> addGrant(@PathParam("principal") String principal, Drafts.@Nullable Grant draft) {
         PrincipalId id = Refusal.orNotFound(() -> PrincipalId.parse(principal));
         Fields fields = new Fields();
         WantedGrant wish = wanted(fields, "", Fields.body(draft));
@@ -153,7 +153,7 @@ class PrincipalsResource {
     @Path("/{principal}/grants/{grant}")
     @PlaneAction("principal.create")
     @Operation(operationId = "withdrawRole", summary = "Takes a role away")
-    Uni<Views.Grant> removeGrant(@PathParam("principal") String principal, @PathParam("grant") String grant) {
+    public Uni<Views.Grant> removeGrant(@PathParam("principal") String principal, @PathParam("grant") String grant) {
         PrincipalId id = Refusal.orNotFound(() -> PrincipalId.parse(principal));
         return plane.change(session -> session.createSelectionQuery(
                         "from RoleGrantRow where tenantId = :tenant and principalId = :principal and id = :id",

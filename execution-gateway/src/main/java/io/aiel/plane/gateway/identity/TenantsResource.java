@@ -50,7 +50,7 @@ class TenantsResource {
     @ResponseStatus(201)
     @PlaneAction("tenant.create")
     @Operation(operationId = "createTenant", summary = "Makes a tenant, optionally with its first administrator")
-    Uni<Views.Tenant> create(Drafts.@Nullable Tenant draft) {
+    public Uni<Views.Tenant> create(Drafts.@Nullable Tenant draft) {
         Fields fields = new Fields();
         Drafts.Tenant wanted = Fields.body(draft);
         String slug = fields.slug("/slug", wanted.slug());
@@ -102,7 +102,7 @@ class TenantsResource {
     @GET
     @PlaneAction("tenant.read")
     @Operation(operationId = "listTenants", summary = "The tenants that the token may see")
-    Uni<Views.Page<Views.Tenant>> list(
+    public Uni<Views.Page<Views.Tenant>> list(
             @QueryParam("limit") @Nullable String limit, @QueryParam("cursor") @Nullable String cursor) {
         Paging paging = Paging.of(limit, cursor);
         boolean all = seesAll();
@@ -119,7 +119,7 @@ class TenantsResource {
     @Path("/{tenant}")
     @PlaneAction("tenant.read")
     @Operation(operationId = "getTenant", summary = "One tenant")
-    Uni<Views.Tenant> get(@PathParam("tenant") String tenant) {
+    public Uni<Views.Tenant> get(@PathParam("tenant") String tenant) {
         TenantId id = Refusal.orNotFound(() -> TenantId.parse(tenant));
         if (!id.equals(call.principal().tenant()) && !seesAll()) {
             throw Refusal.notFound();

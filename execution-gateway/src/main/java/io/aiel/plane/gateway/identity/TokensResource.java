@@ -58,7 +58,7 @@ class TokensResource {
     @ResponseStatus(201)
     @PlaneAction("token.create")
     @Operation(operationId = "createToken", summary = "Makes a token; its secret is in this answer only")
-    Uni<Views.Token> create(Drafts.@Nullable Token draft) {
+    public Uni<Views.Token> create(Drafts.@Nullable Token draft) {
         Fields fields = new Fields();
         Drafts.Token wanted = Fields.body(draft);
         Caller caller = current.get();
@@ -115,7 +115,7 @@ class TokensResource {
     @Operation(
             operationId = "listTokens",
             summary = "The tokens of the tenant, or of one principal; never their secrets")
-    Uni<Views.Page<Views.Token>> list(
+    public Uni<Views.Page<Views.Token>> list(
             @QueryParam("principal") @Nullable String principal,
             @QueryParam("limit") @Nullable String limit,
             @QueryParam("cursor") @Nullable String cursor) {
@@ -133,7 +133,7 @@ class TokensResource {
     @Path("/{token}")
     @PlaneAction("token.read")
     @Operation(operationId = "getToken", summary = "One token, without its secret")
-    Uni<Views.Token> get(@PathParam("token") String token) {
+    public Uni<Views.Token> get(@PathParam("token") String token) {
         TokenId id = Refusal.orNotFound(() -> TokenId.parse(token));
         return plane.read(session -> find(session, id)).map(row -> Views.Token.of(row, null));
     }
@@ -142,7 +142,7 @@ class TokensResource {
     @Path("/{token}")
     @PlaneAction("token.revoke")
     @Operation(operationId = "revokeToken", summary = "Ends a token; does nothing when it has ended")
-    Uni<Views.Token> revoke(@PathParam("token") String token) {
+    public Uni<Views.Token> revoke(@PathParam("token") String token) {
         TokenId id = Refusal.orNotFound(() -> TokenId.parse(token));
         return plane.change(session -> find(session, id).chain(row -> {
             if (row.revokedAt != null) {

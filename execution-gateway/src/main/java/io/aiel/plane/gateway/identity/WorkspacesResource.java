@@ -4,7 +4,6 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.aiel.plane.gateway.http.CallContext;
 import io.aiel.plane.gateway.http.PlaneAction;
 import io.aiel.plane.gateway.http.Refusal;
-import io.aiel.plane.vocabulary.ProjectId;
 import io.aiel.plane.vocabulary.TenantId;
 import io.aiel.plane.vocabulary.WorkspaceId;
 import io.smallrye.mutiny.Uni;
@@ -23,7 +22,7 @@ import org.jboss.resteasy.reactive.ResponseStatus;
 import org.jspecify.annotations.Nullable;
 
 /** Workspaces of the caller's tenant, and their projects. */
-@Path("/v1")
+@Path("/v1/workspaces")
 @Produces(MediaType.APPLICATION_JSON)
 @Consumes(MediaType.APPLICATION_JSON)
 @Tag(name = "Control plane")
@@ -40,11 +39,10 @@ class WorkspacesResource {
     ControlPlane plane;
 
     @POST
-    @Path("/workspaces")
     @ResponseStatus(201)
     @PlaneAction("workspace.create")
     @Operation(operationId = "createWorkspace", summary = "Makes a workspace")
-    Uni<Views.Workspace> createWorkspace(Drafts.@Nullable Workspace draft) {
+    public Uni<Views.Workspace> createWorkspace(Drafts.@Nullable Workspace draft) {
         Fields fields = new Fields();
         Drafts.Workspace wanted = Fields.body(draft);
         String slug = fields.slug("/slug", wanted.slug());
@@ -57,10 +55,9 @@ class WorkspacesResource {
     }
 
     @GET
-    @Path("/workspaces")
     @PlaneAction("workspace.read")
     @Operation(operationId = "listWorkspaces", summary = "The workspaces of the tenant")
-    Uni<Views.Page<Views.Workspace>> listWorkspaces(
+    public Uni<Views.Page<Views.Workspace>> listWorkspaces(
             @QueryParam("limit") @Nullable String limit, @QueryParam("cursor") @Nullable String cursor) {
         Paging paging = Paging.of(limit, cursor);
         return plane.read(session -> ControlPlane.page(
@@ -69,10 +66,10 @@ class WorkspacesResource {
     }
 
     @GET
-    @Path("/workspaces/{workspace}")
+    @Path("/{workspace}")
     @PlaneAction("workspace.read")
     @Operation(operationId = "getWorkspace", summary = "One workspace, by id or slug")
-    Uni<Views.Workspace> getWorkspace() {
+    public Uni<Views.Workspace> getWorkspace() {
         return plane.read(
                         session -> session.find(WorkspaceRow.class, workspace().value()))
                 .onItem()
@@ -82,11 +79,11 @@ class WorkspacesResource {
     }
 
     @POST
-    @Path("/workspaces/{workspace}/projects")
+    @Path("/{workspace}/projects")
     @ResponseStatus(201)
     @PlaneAction("project.create")
     @Operation(operationId = "createProject", summary = "Makes a project")
-    Uni<Views.Project> createProject(Drafts.@Nullable Project draft) {
+    public Uni<Views.Project> createProject(Drafts.@Nullable Project draft) {
         Fields fields = new Fields();
         Drafts.Project wanted = Fields.body(draft);
         String slug = fields.slug("/slug", wanted.slug());
@@ -105,55 +102,31 @@ class WorkspacesResource {
     }
 
     @GET
-    @Path("/workspaces/{workspace}/projects")
+    @Path("/{workspace}/projects")
     @PlaneAction("project.read")
     @Operation(operationId = "listProjectsOfWorkspace", summary = "The projects of a workspace that the token may see")
-    Uni<Views.Page<Views.Project>> listProjects(
+    public Uni<Views.Page<Views.Project>> listProjects(
             @QueryParam("limit") @Nullable String limit, @QueryParam("cursor") @Nullable String cursor) {
         Paging paging = Paging.of(limit, cursor);
-        return projects(
+        return ProjectsResource.visible(
+                plane,
+                current.get(),
                 "tenantId = :tenant and workspaceId = :workspace",
                 Map.of("tenant", tenant().value(), "workspace", workspace().value()),
                 paging);
     }
 
     @GET
-    @Path("/workspaces/{workspace}/projects/{project}")
+    @Path("/{workspace}/projects/{project}")
     @PlaneAction("project.read")
     @Operation(operationId = "getProject", summary = "One project, by ids or slugs")
-    Uni<Views.Project> getProject() {
+    public Uni<Views.Project> getProject() {
         return plane.read(session ->
                         session.find(ProjectRow.class, call.scope().project().value()))
                 .onItem()
                 .ifNull()
                 .failWith(Refusal::notFound)
                 .map(Views.Project::of);
-    }
-
-    @GET
-    @Path("/projects")
-    @PlaneAction("project.read")
-    @Operation(operationId = "listProjects", summary = "The projects of the tenant")
-    Uni<Views.Page<Views.Project>> listAllProjects(
-            @QueryParam("limit") @Nullable String limit, @QueryParam("cursor") @Nullable String cursor) {
-        Paging paging = Paging.of(limit, cursor);
-        return projects("tenantId = :tenant", Map.of("tenant", tenant().value()), paging);
-    }
-
-    /** What the token may not see is left out; so a page may be shorter than its limit and still have a next. */
-    private Uni<Views.Page<Views.Project>> projects(String where, Map<String, Object> parameters, Paging paging) {
-        Caller caller = current.get();
-        return plane.read(session -> ControlPlane.page(session, ProjectRow.class, where, parameters, paging))
-                .map(rows -> {
-                    Views.Page<ProjectRow> page = paging.page(rows, row -> row.id, row -> row);
-                    return new Views.Page<>(
-                            page.items().stream()
-                                    .filter(row ->
-                                            caller.maySee(new WorkspaceId(row.workspaceId), new ProjectId(row.id)))
-                                    .map(Views.Project::of)
-                                    .toList(),
-                            page.nextCursor());
-                });
     }
 
     private static String settings(Fields fields, @Nullable JsonNode settings) {
