@@ -1,0 +1,32 @@
+package io.aiel.plane.audit;
+
+/**
+ * Something that must never happen to the log, and did.
+ *
+ * @param stream the stream, or topic and partition of an unreadable message
+ * @param sequence in the stream, or the message's offset
+ * @param storedHash what the log holds or demands; empty text when nothing
+ * @param foundHash what came instead
+ */
+record Alarm(Kind kind, String stream, long sequence, String storedHash, String foundHash, String detail) {
+    enum Kind {
+        /** Another record came for a place that is taken; the first is kept. */
+        CONFLICT("conflict"),
+        /** A record does not continue from the one before. */
+        BROKEN_CHAIN("broken_chain"),
+        /** The record before is missing; resolves itself when it comes. */
+        GAP("gap"),
+        /** A message is no record. */
+        UNREADABLE("unreadable");
+
+        private final String wireName;
+
+        Kind(String wireName) {
+            this.wireName = wireName;
+        }
+
+        String wireName() {
+            return wireName;
+        }
+    }
+}
