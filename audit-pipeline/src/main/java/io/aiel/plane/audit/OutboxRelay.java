@@ -41,8 +41,7 @@ import org.jspecify.annotations.Nullable;
 public final class OutboxRelay implements AutoCloseable {
     private static final Logger LOG = Logger.getLogger(OutboxRelay.class);
     // Locks are the whole database's; an outbox is one schema's.
-    private static final String TRY_LOCK =
-            """
+    private static final String TRY_LOCK = """
             SELECT pg_try_advisory_lock(hashtextextended('plane.audit.relay ' || current_schema(), 0)), pg_backend_pid()
             """;
     private static final String UNPUBLISHED = """
