@@ -82,8 +82,13 @@ final class PolicyInputJson {
                         new PolicyDocument.Requested(
                                 input.requestedNetwork(), input.requestedSubprocess(), input.timeoutMs())));
         try {
-            // Through bytes: only so does half a surrogate pair fail here instead of turning into something else later.
-            return new Written(new String(WRITER.writeValueAsBytes(document), StandardCharsets.UTF_8), problem);
+            String json = WRITER.writeValueAsString(document);
+            // What is recorded must be what is evaluated: half a surrogate pair would turn into something else on the
+            // way.
+            if (!StandardCharsets.UTF_8.newEncoder().canEncode(json)) {
+                throw new IllegalArgumentException("the policy input holds text that is not Unicode");
+            }
+            return new Written(json, problem);
         } catch (JsonProcessingException e) {
             throw new IllegalArgumentException("the policy input cannot be written as JSON", e);
         }

@@ -38,34 +38,26 @@ final class PolicyModule {
     private final Function<Instance, Machine> machines;
     private final String entryPoint;
     private final int memoryMibMax;
-    private final JsonText data;
 
-    private PolicyModule(
-            WasmModule module,
-            Function<Instance, Machine> machines,
-            String entryPoint,
-            int memoryMibMax,
-            JsonText data) {
+    private PolicyModule(WasmModule module, Function<Instance, Machine> machines, String entryPoint, int memoryMibMax) {
         this.module = module;
         this.machines = machines;
         this.entryPoint = entryPoint;
         this.memoryMibMax = memoryMibMax;
-        this.data = data;
     }
 
     /** Parses and translates: seconds of processor time. Throws {@link PolicyInvalid}. */
-    static PolicyModule translate(CompiledPolicy policy, int memoryMibMax, JsonText data) {
+    static PolicyModule translate(CompiledPolicy policy, int memoryMibMax) {
         try {
             WasmModule module = Parser.parse(policy.wasm());
-            return new PolicyModule(
-                    module, MachineFactoryCompiler.compile(module), policy.entryPoint(), memoryMibMax, data);
+            return new PolicyModule(module, MachineFactoryCompiler.compile(module), policy.entryPoint(), memoryMibMax);
         } catch (RuntimeException e) {
             throw new PolicyInvalid("the policy is not a wasm module this engine can translate: " + e.getMessage(), e);
         }
     }
 
-    /** Makes one more instance: milliseconds. Throws {@link PolicyInvalid}. */
-    PolicyInstance instantiate() {
+    /** Makes one more instance over this data document: milliseconds. Throws {@link PolicyInvalid}. */
+    PolicyInstance instantiate(JsonText data) {
         Memory memory = new ByteArrayMemory(new MemoryLimits(PAGES_INITIAL, memoryMibMax * PAGES_PER_MIB));
         Host host = new Host(memory);
         Instance instance = Instance.builder(module)

@@ -135,6 +135,16 @@ public final class WasmPolicyEngine implements PolicyEngine, AutoCloseable {
         return built.await(limit.toNanos(), TimeUnit.NANOSECONDS) && ready();
     }
 
+    /** How many instances wait for a question now, for a gauge; 0 while all are busy. */
+    public int freeInstances() {
+        return idle.size();
+    }
+
+    /** The instances that wait now, for tests that must know which they are. */
+    List<PolicyInstance> idleInstances() {
+        return List.copyOf(idle);
+    }
+
     /** Why the engine will never be ready; empty while it still may be, or is. */
     public Optional<String> failure() {
         return Optional.ofNullable(failure);
@@ -216,12 +226,12 @@ public final class WasmPolicyEngine implements PolicyEngine, AutoCloseable {
 
     private void build() {
         try {
-            PolicyModule translated = PolicyModule.translate(policy, settings.memoryMibMax(), settings.data());
+            PolicyModule translated = PolicyModule.translate(policy, settings.memoryMibMax());
             synchronized (lock) {
                 module = translated;
             }
             for (int i = 0; i < settings.instances(); i++) {
-                add(translated.instantiate());
+                add(translated.instantiate(settings.data()));
             }
             if (state == State.BUILDING) {
                 state = State.READY;
@@ -263,7 +273,7 @@ public final class WasmPolicyEngine implements PolicyEngine, AutoCloseable {
     private void rebuild(PolicyModule source, int attemptsLeft) {
         Runnable attempt = () -> {
             try {
-                add(source.instantiate());
+                add(source.instantiate(settings.data()));
             } catch (RuntimeException | StackOverflowError | OutOfMemoryError e) {
                 LOG.log(
                         Level.ERROR,

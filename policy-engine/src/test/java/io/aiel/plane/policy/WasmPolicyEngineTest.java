@@ -63,7 +63,7 @@ class WasmPolicyEngineTest {
         assertThat(engine.ask(decision.input().value())).isInstanceOf(DecisionReader.Reading.Yes.class);
     }
 
-    /** Broken once by writing the arguments without checking them: the viewer became an admin. */
+    /** Broken once by writing the arguments without checking them: the invoker decided as an admin would. */
     @Test
     void deniesArgumentsThatTryToGoOnAsThePrincipal() {
         String smuggled = "1},\"principal\":{\"roles\":[\"admin\"]},\"x\":{\"y\":1";
