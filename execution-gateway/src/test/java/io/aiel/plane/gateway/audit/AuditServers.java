@@ -45,7 +45,7 @@ final class AuditServers implements AutoCloseable {
         vertx = Vertx.vertx();
         pool = Pool.newInstance(PgBuilder.pool()
                 .with(new PoolOptions().setMaxSize(10))
-                .connectingTo(PgConnectOptions.fromUri(jdbcUrl.substring("jdbc:".length()))
+                .connectingTo(PgConnectOptions.fromUri(withoutParameters(jdbcUrl).substring("jdbc:".length()))
                         .setUser(user)
                         .setPassword(password)
                         .addProperty("search_path", name)
@@ -55,6 +55,12 @@ final class AuditServers implements AutoCloseable {
         auditTopic = name + ".audit";
         telemetryTopic = name + ".telemetry";
         kafka = Map.of("bootstrap.servers", bootstrap, "reconnect.backoff.ms", 50, "reconnect.backoff.max.ms", 500);
+    }
+
+    /** What a JDBC driver takes as parameters, others would send to the server as settings. */
+    private static String withoutParameters(String jdbcUrl) {
+        int parameters = jdbcUrl.indexOf('?');
+        return parameters < 0 ? jdbcUrl : jdbcUrl.substring(0, parameters);
     }
 
     PgOutbox outbox() {
