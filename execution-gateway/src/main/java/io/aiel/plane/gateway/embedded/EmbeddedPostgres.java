@@ -322,29 +322,24 @@ public final class EmbeddedPostgres implements AutoCloseable {
                 int maker = asRoot ? anyAccount() : 0;
                 giveTo(maker, data);
                 giveTo(maker, passwordFile);
-                Path log = root.resolve("initdb.log");
-                GuardedProcess process = GuardedProcess.start(
-                        "initdb",
-                        unprivileged(
-                                maker,
-                                List.of(
-                                        program("initdb"),
-                                        "-D",
-                                        seen(data),
-                                        "-U",
-                                        SUPERUSER,
-                                        "-A",
-                                        "scram-sha-256",
-                                        "--pwfile=" + seen(passwordFile),
-                                        "-E",
-                                        "UTF8",
-                                        "--locale=C.UTF-8",
-                                        "--data-checksums")),
-                        "TERM",
-                        STOP_GRACE,
-                        log,
-                        environment());
-                process.awaitEnd(INIT_LIMIT);
+                List<String> command = List.of(
+                        program("initdb"),
+                        "-D",
+                        seen(data),
+                        "-U",
+                        SUPERUSER,
+                        "-A",
+                        "scram-sha-256",
+                        "--pwfile=" + seen(passwordFile),
+                        "-E",
+                        "UTF8",
+                        "--locale=C.UTF-8",
+                        "--data-checksums");
+                if (asRoot) {
+                    initdb(unprivileged(maker, command));
+                } else {
+                    initdbWithAName(command);
+                }
                 try (Stream<Path> made = Files.walk(data)) {
                     for (Path file : made.toList()) {
                         giveTo(UNPRIVILEGED_ID, file);
@@ -356,6 +351,27 @@ public final class EmbeddedPostgres implements AutoCloseable {
             var text = new StringWriter();
             credentials.store(text, "Passwords of the embedded PostgreSQL. Keep private.");
             PrivateFiles.write(credentialsFile, text.toString());
+        }
+
+        private void initdb(List<String> command) {
+            GuardedProcess.start("initdb", command, "TERM", STOP_GRACE, root.resolve("initdb.log"), environment())
+                    .awaitEnd(INIT_LIMIT);
+        }
+
+        /** In containers the user is often a number without an account; then a user namespace lends it one's name. */
+        private void initdbWithAName(List<String> command) throws IOException {
+            try {
+                initdb(command);
+            } catch (EmbeddedServerFailed e) {
+                if (!Files.readString(root.resolve("initdb.log")).contains("could not look up effective user ID")) {
+                    throw e;
+                }
+                String id = Integer.toString(anyAccount());
+                var inNamespace =
+                        new ArrayList<>(List.of("unshare", "--user", "--map-user=" + id, "--map-group=" + id));
+                inNamespace.addAll(command);
+                initdb(inNamespace);
+            }
         }
 
         private Properties readCredentials() throws IOException {
@@ -390,8 +406,10 @@ public final class EmbeddedPostgres implements AutoCloseable {
                     .findFirst()
                     .or(() -> accounts.stream().findFirst())
                     .map(fields -> Integer.parseInt(fields[2]))
-                    .orElseThrow(() -> new EmbeddedServerFailed("Under root, initdb needs an account other than root in"
-                            + " /etc/passwd and there is none. Run as an ordinary user, or use --postgres."));
+                    .orElseThrow(
+                            () -> new EmbeddedServerFailed(
+                                    "initdb needs a user with a name, and there is none but root in"
+                                            + " /etc/passwd. Add an account, or name a PostgreSQL of your own with --postgres."));
         }
 
         private String program(String name) {
