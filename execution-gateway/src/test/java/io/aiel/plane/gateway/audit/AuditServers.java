@@ -45,11 +45,12 @@ final class AuditServers implements AutoCloseable {
         vertx = Vertx.vertx();
         pool = Pool.newInstance(PgBuilder.pool()
                 .with(new PoolOptions().setMaxSize(10))
-                .connectingTo(PgConnectOptions.fromUri(withoutParameters(jdbcUrl).substring("jdbc:".length()))
-                        .setUser(user)
-                        .setPassword(password)
-                        .addProperty("search_path", name)
-                        .addProperty("application_name", name))
+                .connectingTo(
+                        PgConnectOptions.fromUri(withoutParameters(jdbcUrl).substring("jdbc:".length()))
+                                .setUser(user)
+                                .setPassword(password)
+                                .addProperty("search_path", name)
+                                .addProperty("application_name", name))
                 .using(vertx.getDelegate())
                 .build());
         auditTopic = name + ".audit";
