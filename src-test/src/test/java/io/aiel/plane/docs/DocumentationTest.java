@@ -83,7 +83,8 @@ class DocumentationTest {
 
         assertThat(ErrorCode.values()).allSatisfy(code -> {
             assertThat(Pages.text(DOCS.resolve("errors/" + code + ".md")))
-                    .startsWith("# " + code + "\n\n**" + code.title() + "** · HTTP " + Problems.status(code) + "\n");
+                    .startsWith("# " + code + "\n\n" + code.title() + ".")
+                    .contains("HTTP status " + Problems.status(code) + ", type `" + Problems.type(code) + "`");
             assertThat(index).contains("| [" + code + "](" + code + ".md) | " + Problems.status(code) + " | " + code.title());
         });
     }
