@@ -61,5 +61,6 @@ def answer(request):
     return {"name": request["name"], "exit": os.waitstatus_to_exitcode(status) if ended else None, "stdout": text}
 
 
-for line in sys.stdin.buffer.read().decode().splitlines():
+# Not splitlines(): JSON text may hold U+2028, which is a line's end to Python alone.
+for line in sys.stdin.buffer.read().decode().strip().split("\n"):
     print(json.dumps(answer(json.loads(line))), flush=True)

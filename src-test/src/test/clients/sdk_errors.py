@@ -33,6 +33,6 @@ def call(name, token, method, path, body=None, **named):
     print(json.dumps(seen))
 
 
-for line in sys.stdin.read().splitlines():
+for line in sys.stdin.read().strip().split("\n"):
     case = json.loads(line)
     call(case["name"], case["token"], case["method"], case["path"], case.get("body"), **case.get("client", {}))

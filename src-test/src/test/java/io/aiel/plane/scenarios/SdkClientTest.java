@@ -32,7 +32,7 @@ class SdkClientTest {
                 .inACleanEnvironment()
                 .with("PLANE", plane.uri().toString())
                 .with("PATH", "/usr/bin:/bin")
-                .with("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
+                .with("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
                 .withInput(PlaneClient.text(
                         Map.of("name", path, "token", token, "method", method, "path", path, "body", body)))
                 .run()
