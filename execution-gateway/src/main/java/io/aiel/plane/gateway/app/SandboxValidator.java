@@ -39,15 +39,15 @@ class SandboxValidator implements SnapshotValidator {
 
     private static Validation verdict(Candidate candidate, DescribeReport report) {
         return switch (report) {
-            case DescribeReport.Loaded loaded when loaded.snapshotId().equals(candidate.snapshotId()) ->
+            case DescribeReport.Loaded loaded
+            when loaded.snapshotId().equals(candidate.snapshotId()) ->
                 new Validation.Valid(loaded.sdkVersion(), loaded.runtimeVersion(), loaded.exports());
             // The worker saw other files than the registry has: nothing it says is about this tree.
             case DescribeReport.Loaded _ ->
                 new Validation.Unavailable("the worker computed another snapshot_id than the registry");
             case DescribeReport.Rejected rejected ->
                 new Validation.Rejected(rejected.findings().stream()
-                        .map(finding -> new Finding(
-                                finding.code(), finding.message(), finding.file(), finding.line()))
+                        .map(finding -> new Finding(finding.code(), finding.message(), finding.file(), finding.line()))
                         .toList());
             case DescribeReport.Unavailable unavailable -> new Validation.Unavailable(unavailable.detail());
         };
