@@ -137,8 +137,8 @@ public class CapabilitiesResource {
         }
         if (q != null) {
             String text = q.toLowerCase(Locale.ROOT);
-            wanted = wanted.and(
-                    capability -> capability.ref().name().toLowerCase(Locale.ROOT).contains(text)
+            wanted = wanted.and(capability ->
+                    capability.ref().name().toLowerCase(Locale.ROOT).contains(text)
                             || capability.description().toLowerCase(Locale.ROOT).contains(text));
         }
         return wanted;

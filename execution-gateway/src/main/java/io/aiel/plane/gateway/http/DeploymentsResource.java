@@ -65,7 +65,8 @@ public class DeploymentsResource {
 
     /** What to deploy where. */
     @JsonNaming(SnakeCaseStrategy.class)
-    public record Deploy(@Nullable String environment, @Nullable String snapshot) {}
+    public record Deploy(
+            @Nullable String environment, @Nullable String snapshot) {}
 
     /** What to go back to; nothing means: to what was current before. */
     @JsonNaming(SnakeCaseStrategy.class)
@@ -76,7 +77,9 @@ public class DeploymentsResource {
     @Path("deployments")
     @PlaneAction("deployment.read")
     public Uni<DeploymentPage> list(
-            @RestQuery @Nullable String environment, @RestQuery @Nullable Integer limit, @RestQuery @Nullable String cursor) {
+            @RestQuery @Nullable String environment,
+            @RestQuery @Nullable Integer limit,
+            @RestQuery @Nullable String cursor) {
         int size = Pages.limit(limit);
         return deployments
                 .list(

@@ -82,7 +82,8 @@ public class SnapshotsResource {
 
     /** A snapshot with its canonical manifest: the digest is over exactly the manifest's bytes as they stand here. */
     @JsonNaming(SnakeCaseStrategy.class)
-    public record SnapshotDetail(SnapshotView snapshot, @JsonRawValue String manifest) {}
+    public record SnapshotDetail(
+            SnapshotView snapshot, @JsonRawValue String manifest) {}
 
     /** What differs between two snapshots' files, from the first to the second. */
     @JsonNaming(SnakeCaseStrategy.class)
