@@ -54,7 +54,6 @@ public class ExecutionAssembly {
             ExecutionConfig config,
             @ConfigProperty(name = "plane.data-dir") Path dataDir,
             CapabilityRegistry registry,
-            InputCheck inputCheck,
             PolicyEngine policy,
             Hydrator hydrator,
             Outbox outbox,
@@ -63,6 +62,7 @@ public class ExecutionAssembly {
             ObjectMapper json,
             MeterRegistry meters,
             OpenTelemetry telemetry) {
+        InputCheck inputCheck = new InputCheck(config.schemasMax());
         ExecutionService.EventCheck eventCheck = (capability, event) -> inputCheck.check(capability, event).stream()
                 .map(error -> new InputError(error.pointer(), error.message()))
                 .toList();
