@@ -122,11 +122,12 @@ def ours():
     return descendants(os.getpid())
 
 
-def groups():
-    """All of our cgroup folders on this machine."""
+def groups(pid):
+    """The cgroup folders of the launcher ``pid``; others may run planes on this machine too."""
+    prefix = "aiel-plane-%d-" % pid
     found = set()
     for folder, folders, _ in os.walk("/sys/fs/cgroup"):
-        found.update(os.path.join(folder, f) for f in folders if f.startswith("aiel-plane-"))
+        found.update(os.path.join(folder, f) for f in folders if f.startswith(prefix))
         folders[:] = [f for f in folders if not f.startswith("aiel-plane-")]
     return found
 
@@ -134,7 +135,7 @@ def groups():
 class Plane:
     """One launcher with its store and socket. ``as_uid`` runs it as an ordinary user (when the tests are root)."""
 
-    def __init__(self, tier="auto", as_uid=None, python=None, uid_base=64000, slots=16):
+    def __init__(self, tier="auto", as_uid=None, python=None, uid_base=64000, slots=64):
         self.base = tempfile.mkdtemp(prefix="plane-test-")
         os.chmod(self.base, 0o755)
         self.store = os.path.join(self.base, "store")
@@ -163,7 +164,8 @@ class Plane:
         elif as_uid is not None:
             options = {"user": as_uid, "group": as_uid, "extra_groups": []}
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                        env={"PLANE_SECRET": "of-the-server", "HOME": "/root"}, **options)
+                                        env={"PLANE_SECRET": "of-the-server", "HOME": "/nowhere"},
+                                        start_new_session=True, **options)
         self.errors = bytearray()
         self._stderr = threading.Thread(target=self._read_stderr, daemon=True)
         self._stderr.start()
@@ -218,7 +220,7 @@ class Plane:
         self._count += 1
         name, nonce = "w%d" % self._count, os.urandom(8).hex()
         self.send({"type": "spawn", "worker": name, "nonce": nonce, "snapshot": snapshot,
-                   "slot": self._count % 16 if slot is None else slot, "limits": dict(LIMITS, **(limits or {})),
+                   "slot": self._count % 64 if slot is None else slot, "limits": dict(LIMITS, **(limits or {})),
                    "profile": "default", **extra})
         self.frame("spawned", name)
         connection, _ = self._listener.accept()

@@ -275,7 +275,7 @@ class HandlersTest(unittest.TestCase):
         return json.loads(done.stdout.splitlines()[-1])
 
     def test_answers_as_the_runner_does(self):
-        """Seen to fail: without the runner's own log lines, and with ``model_validate`` in place of ``model_validate_json``."""
+        """Seen to fail: without the runner's own log line ``runner.start``."""
         for name, request in SAME.items():
             with self.subTest(name):
                 wanted = normal(self.runner(request))
@@ -321,6 +321,7 @@ class HandlersTest(unittest.TestCase):
         self.assertEqual([True, False, False], [worker.tool("echo")[0]["envelope"]["meta"]["cold_start"] for _ in range(3)])
 
     def test_the_environment_of_a_call_ends_with_it(self):
+        """Seen to fail: if the environment is not put back after the call."""
         self.plane.snapshot("environment", '''
 import os
 from aiel_sdk import tool

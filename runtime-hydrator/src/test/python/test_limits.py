@@ -115,10 +115,33 @@ def big_file(ctx, e):
         for _ in range(1024):
             f.write(bytes(1 << 20))
 
+@tool("burn")
+def burn(ctx, e):
+    end = time.process_time() + e["seconds"]
+    while time.process_time() < end:
+        pass
+    return {}
+
+LATE = []
+
 @tool("leave_task")
 async def leave_task(ctx, e):
-    asyncio.get_running_loop().create_task(asyncio.sleep(60))
+    async def later():
+        for _ in range(100):
+            try:
+                await asyncio.sleep(0.05)
+            except asyncio.CancelledError:
+                if not e.get("deaf"):
+                    raise
+            LATE.append(1)
+    asyncio.get_running_loop().create_task(later())
+    await asyncio.sleep(0)
     return {"ok": True}
+
+@tool("late")
+async def late(ctx, e):
+    await asyncio.sleep(0.2)
+    return {"late": len(LATE)}
 
 @tool("exit_in_task")
 async def exit_in_task(ctx, e):
@@ -194,6 +217,7 @@ class LimitsMixin:
                 self.assertEqual(9, self.end(worker)["signal"])
 
     def test_memory_ends_at_its_limit(self):
+        """Seen to fail: without the limit on address space, as an ordinary user, the handler runs into its deadline."""
         worker = self.fresh(memory_bytes=128 << 20)
         frame, _ = worker.tool("memory", timeout_ms=20000)
         if self.cgroups:
@@ -281,10 +305,11 @@ class LimitsMixin:
         self.assertGreaterEqual(exited["cpu_ms"], 800)
 
     def test_a_worker_near_its_cpu_limit_is_replaced_between_calls(self):
+        """Seen to fail: without the comparison with half of the limit."""
         worker = self.fresh(cpu_seconds=1)
-        frame, _ = worker.tool("loop", timeout_ms=700)
-        self.assertTrue(frame["tainted"])
+        frame, _ = worker.tool("burn", {"seconds": 0.6})
         self.end(worker)
+        self.assertEqual((True, True), (frame["envelope"]["ok"], frame["tainted"]))
 
     def test_the_scratch_folder_has_an_end(self):
         worker = self.fresh(tmp_bytes=4 << 20)
@@ -293,9 +318,12 @@ class LimitsMixin:
         self.end(worker)
 
     def test_tasks_left_behind_end_with_the_call(self):
+        """Seen to fail: without cancelling them, ``late`` counts their steps."""
         worker = self.fresh()
         frame, _ = worker.tool("leave_task")
         self.assertEqual((True, False), (frame["envelope"]["ok"], frame["tainted"]))
+        self.assertEqual({"late": 0}, worker.tool("late")[0]["envelope"]["result"])
+        self.assertTrue(worker.tool("leave_task", {"deaf": True})[0]["tainted"])
         self.end(worker)
 
     def test_system_exit_in_a_task_is_an_envelope(self):

@@ -85,7 +85,7 @@ class LoadingTest(unittest.TestCase):
         self.assertEqual(9, worker.exited()["signal"])
 
     def test_the_snapshot_id_is_the_runtimes_and_stays(self):
-        """Seen to fail: a loader that writes ``pkg/__pycache__`` changes the id of the second load."""
+        """The runtime's hash takes in ``pkg/__pycache__``, so a worker that wrote byte code would change the id of the next."""
         self.plane.snapshot("id", {"entry_point.py": "import pkg.m\n", "pkg/__init__.py": "", "pkg/m.py": "x = 1\n", "data.bin": "\0\1"})
         found = []
         for _ in range(2):

@@ -83,8 +83,10 @@ def launch(config):
     def end(*_):
         os.kill(zygote, signal.SIGKILL)
 
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, end)
+    signal.signal(signal.SIGTERM, end)
+    # A terminal's Ctrl-C reaches the whole group; the server drains first and then ends the channel.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     # Only the zygote holds the channel: its end must be seen by the server.
     null = os.open("/dev/null", os.O_RDWR)
     os.dup2(null, 0)
@@ -126,8 +128,9 @@ def run_zygote(jail, sweeper, launcher_pid):
             os.close(sweeper)
         if syscalls.supported():
             syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
+        os.setsid()  # and what a terminal sends reaches neither the zygote nor a worker
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)  # a terminal's Ctrl-C reaches all; the server's end of the channel counts
+            signal.signal(number, signal.SIG_IGN)
         from plane_worker import zygote
         jail.close()
         if jail.tier != "namespaces" and os.getppid() != launcher_pid:

@@ -105,9 +105,9 @@ class Worker:
         self._environment = dict(os.environ)
 
     def _send(self, message, bytes_max):
-        """Sends one message; None instead if it is longer than ``bytes_max``. Threads call this under one lock each.
+        """Sends one message and returns its length; None, and nothing sent, if it is longer than ``bytes_max``.
 
-        A frame goes out by one ``sendall`` under the lock, so frames of different threads never mix.
+        Any thread may call it: a frame goes out by one ``sendall`` under the lock, so frames never mix.
         """
         data = frames.encode(message)
         if bytes_max is not None and len(data) > bytes_max:

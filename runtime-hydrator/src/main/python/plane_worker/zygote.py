@@ -95,6 +95,7 @@ class Zygote:
         self._environment = environment
         self._workers = {}
         self._pids = {}
+        self._slots = {}
         self._cpu_limit = {}
         self._killed = set()
         self._decoder = frames.Decoder()
@@ -133,8 +134,7 @@ class Zygote:
                         if not self._handle(message):
                             return
         finally:
-            if self._jail is not None:
-                self._end_all()
+            self._end_all()
 
     def _handle(self, message):
         kind = message["type"]
@@ -165,6 +165,8 @@ class Zygote:
         slot = spec.get("slot")
         if not isinstance(slot, int) or isinstance(slot, bool) or slot < 0 or (self._jail.slots and slot >= self._jail.slots):
             return "slot must be a number from 0 to %d" % (self._jail.slots - 1)
+        if self._jail.uid_per_worker and slot in self._slots.values():
+            return "slot %d is another worker's, which lives" % slot
         if spec.get("profile", "default") not in _PROFILES:
             return "unknown profile; one of %s" % ", ".join(_PROFILES)
         limits = spec.get("limits")
@@ -188,6 +190,7 @@ class Zygote:
             try:
                 pid = self._fork(spec)
                 self._workers[pid], self._pids[name] = name, pid
+                self._slots[pid] = spec["slot"]
                 self._cpu_limit[pid] = spec["limits"]["cpu_seconds"]
                 self.send({"type": "spawned", "worker": name, "pid": pid})
                 return
@@ -228,7 +231,7 @@ class Zygote:
             name = self._workers.pop(pid, None)
             if name is None:
                 continue
-            del self._pids[name]
+            del self._pids[name], self._slots[pid]
             code = os.waitstatus_to_exitcode(status)
             memory_hit, process_hit = self._jail.groups.end(name) if self._jail.groups is not None else (False, False)
             cpu_ms = int((usage.ru_utime + usage.ru_stime) * 1000)

@@ -49,6 +49,8 @@ import org.jspecify.annotations.Nullable;
 public final class ProcessHydrator implements Hydrator {
     private static final System.Logger LOG = System.getLogger(ProcessHydrator.class.getName());
     private static final int DESCRIBES_WAITING_MAX = 64;
+    /** A warm worker is given up for another project's sake only after this wait, so that two busy projects do not take turns. */
+    private static final Duration SWITCH_AFTER = Duration.ofMillis(100);
 
     private final HydratorSettings settings;
     private final Consumer<String> progress;
@@ -69,6 +71,8 @@ public final class ProcessHydrator implements Hydrator {
     // Under the lock:
     private final Map<PoolKey, Pool> pools = new LinkedHashMap<>();
     private final BitSet usedSlots = new BitSet();
+    private final Map<ProjectScope, Long> served = new HashMap<>();
+    private long servings;
     private int waiting;
     private boolean closed;
 
@@ -259,8 +263,7 @@ public final class ProcessHydrator implements Hydrator {
                 Pool pool = pools.computeIfAbsent(key, absent -> new Pool(absent, this));
                 Worker worker = pool.idle.pollLast();
                 if (worker != null) {
-                    pool.busy.put(worker, true);
-                    after.add(() -> worker.hand(job));
+                    hand(pool, worker, job, after);
                 } else if (waiting >= settings.pools().queueMax()) {
                     after.add(() -> end(
                             job,
@@ -462,8 +465,7 @@ public final class ProcessHydrator implements Hydrator {
                     Worker worker = pool.idle.removeLast();
                     Job job = pool.jobs.removeFirst();
                     waiting--;
-                    pool.busy.put(worker, true);
-                    after.add(() -> worker.hand(job));
+                    hand(pool, worker, job, after);
                 }
             }
             Pool next = mostDeserving();
@@ -481,6 +483,12 @@ public final class ProcessHydrator implements Hydrator {
             next.starting++;
             after.add(() -> starts.execute(() -> begin(next)));
         }
+    }
+
+    private void hand(Pool pool, Worker worker, Job job, List<Runnable> after) {
+        pool.busy.put(worker, true);
+        served.put(pool.key.scope(), ++servings);
+        after.add(() -> worker.hand(job));
     }
 
     private int projectMax() {
@@ -512,36 +520,49 @@ public final class ProcessHydrator implements Hydrator {
         return sum;
     }
 
-    /** True when all room is taken and a project that runs less than this pool's is waiting for some. */
+    /**
+     * True when all room is taken and another project should have this pool's worker: one that runs less, or one that runs as
+     * little, was served longer ago and has waited long enough to be worth a new worker.
+     */
     private boolean otherProjectFirst(Pool pool) {
         if (live() < settings.pools().workersMax()) {
             return false;
         }
         Pool other = mostDeserving();
-        return other != null
-                && !other.key.scope().equals(pool.key.scope())
-                && projectActive(other.key.scope()) < projectActive(pool.key.scope());
+        if (other == null || other.key.scope().equals(pool.key.scope())) {
+            return false;
+        }
+        int difference = Integer.compare(projectActive(other.key.scope()), projectActive(pool.key.scope()));
+        return difference < 0
+                || (difference == 0
+                        && lastServed(other) < lastServed(pool)
+                        && System.nanoTime() - other.jobs.getFirst().created() > SWITCH_AFTER.toNanos());
     }
 
-    /** The pool whose first job no worker is coming for and that may have one more; fewest running first, then oldest. */
+    private long lastServed(Pool pool) {
+        return served.getOrDefault(pool.key.scope(), 0L);
+    }
+
+    /** The pool whose first job no worker is coming for and that may have one more: fewest running first, then longest unserved. */
     private @Nullable Pool mostDeserving() {
         Pool best = null;
         int bestActive = 0;
         for (Pool pool : pools.values()) {
-            if (pool.jobs.size() <= pool.starting + pool.idle.size()) {
-                continue;
-            }
-            if (pool.size() >= settings.pools().workersPerSnapshotMax()
+            if (pool.jobs.size() <= pool.starting + pool.idle.size()
+                    || pool.size() >= settings.pools().workersPerSnapshotMax()
                     || (projectSize(pool.key.scope()) >= projectMax() && idleOf(pool.key.scope()) == 0)) {
                 continue;
             }
             int active = projectActive(pool.key.scope());
-            if (best == null
-                    || active < bestActive
-                    || (active == bestActive
-                            && pool.jobs.getFirst().created()
-                                            - best.jobs.getFirst().created()
-                                    < 0)) {
+            int order = best == null ? -1 : Integer.compare(active, bestActive);
+            if (best != null && order == 0) {
+                order = Long.compare(lastServed(pool), lastServed(best));
+                if (order == 0) {
+                    order = Long.signum(pool.jobs.getFirst().created()
+                            - best.jobs.getFirst().created());
+                }
+            }
+            if (order < 0) {
                 best = pool;
                 bestActive = active;
             }
@@ -821,6 +842,9 @@ public final class ProcessHydrator implements Hydrator {
                     all.remove();
                 }
             }
+            served.keySet()
+                    .removeIf(scope ->
+                            pools.keySet().stream().noneMatch(key -> key.scope().equals(scope)));
         } finally {
             lock.unlock();
         }

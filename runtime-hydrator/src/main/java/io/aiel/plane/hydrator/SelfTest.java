@@ -81,6 +81,10 @@ final class SelfTest {
                     return Optional.of("it has only " + tools.size() + " attempts");
                 }
                 for (String tool : tools) {
+                    if (worker.spent()) {
+                        worker = start();
+                        var _ = tools(worker);
+                    }
                     ExecutionOutcome outcome = attempt(worker, tool);
                     if (!(outcome instanceof ExecutionOutcome.Answered answered) || !answered.ok()) {
                         return Optional.of("attempt '" + tool + "' could not be made: " + outcome);

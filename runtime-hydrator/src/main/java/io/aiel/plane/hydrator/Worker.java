@@ -72,6 +72,7 @@ final class Worker {
     private volatile @Nullable SocketChannel channel;
     private volatile @Nullable Job current;
     private volatile @Nullable Death verdict;
+    private volatile boolean spent;
     private volatile long idleSince = System.nanoTime();
     private int executions;
     private long cpuMs;
@@ -121,6 +122,11 @@ final class Worker {
 
     boolean exited() {
         return exited.isDone();
+    }
+
+    /** Whether it takes no more jobs. */
+    boolean spent() {
+        return spent || exited.isDone();
     }
 
     long idleSince() {
@@ -298,6 +304,7 @@ final class Worker {
             deadline.cancel(false);
             current = null;
         }
+        spent = !usable;
         owner.finished(this, usable);
         job.settle(outcome);
         return usable;

@@ -14,11 +14,11 @@ public interface PolicyConfig {
     OptionalInt instances();
 
     /** How long a decision waits for a free instance before it is an undecided denial. */
-    @WithDefault("250MS")
+    @WithDefault("1S")
     Duration checkoutTimeout();
 
     /** How long one evaluation may take; a slower one is stopped and is an undecided denial. */
-    @WithDefault("250MS")
+    @WithDefault("1S")
     Duration evaluationBudget();
 
     /** Arguments longer than this, in bytes of UTF-8, reach the policy as their digest alone. */

@@ -185,10 +185,11 @@ public class ProblemMappers {
     /** A validation path starts with method and parameter names, which are ours and not the caller's. */
     private static String pointer(Path path) {
         StringBuilder pointer = new StringBuilder();
+        String parameter = "";
         for (Path.Node node : path) {
             switch (node.getKind()) {
                 case METHOD, CONSTRUCTOR, CROSS_PARAMETER, RETURN_VALUE, BEAN -> {}
-                case PARAMETER -> pointer.append("");
+                case PARAMETER -> parameter = String.valueOf(node.getName());
                 case PROPERTY, CONTAINER_ELEMENT -> {
                     if (node.getIndex() != null) {
                         pointer.append('/').append(node.getIndex());
@@ -199,7 +200,8 @@ public class ProblemMappers {
                 }
             }
         }
-        return pointer.toString();
+        // Without a property below it, the parameter itself is meant: a query or path parameter.
+        return pointer.isEmpty() && !parameter.isEmpty() ? "query:" + parameter : pointer.toString();
     }
 
     private static String escape(String name) {

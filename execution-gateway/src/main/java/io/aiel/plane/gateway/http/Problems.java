@@ -3,9 +3,12 @@ package io.aiel.plane.gateway.http;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.aiel.plane.vocabulary.ErrorCode;
+import io.vertx.core.http.HttpServerResponse;
+import io.vertx.ext.web.RoutingContext;
 import jakarta.ws.rs.core.Response;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import org.jboss.logging.Logger;
 
 /**
  * The one place that knows which status an {@link ErrorCode} has, and that writes RFC 9457 problem documents. Each document
@@ -16,6 +19,7 @@ public final class Problems {
     /** The media type of every error. */
     public static final String MEDIA_TYPE = "application/problem+json";
 
+    private static final Logger LOG = Logger.getLogger(Problems.class);
     private static final ObjectMapper JSON = new ObjectMapper();
 
     private Problems() {}
@@ -74,6 +78,19 @@ public final class Problems {
                 .entity(document(refusal.code(), refusal.detail(), refusal.details()));
         headers(refusal).forEach(response::header);
         return response.build();
+    }
+
+    /** Answers a request with a refusal where no resource method is involved. */
+    public static void write(RoutingContext routing, Refusal refusal) {
+        HttpServerResponse response = routing.response();
+        if (response.ended()) {
+            return;
+        }
+        response.setStatusCode(status(refusal.code())).putHeader("Content-Type", MEDIA_TYPE);
+        headers(refusal).forEach(response::putHeader);
+        // The connection's own failure to take the answer leaves nobody to tell.
+        response.end(document(refusal.code(), refusal.detail(), refusal.details()))
+                .onFailure(failure -> LOG.debugf("an answer could not be written: %s", failure.toString()));
     }
 
     /** The headers that go with a refusal: its own, and those that its code always has. */

@@ -52,6 +52,9 @@ public class ActionFilter {
     CallContext call;
 
     @Inject
+    CurrentCaller current;
+
+    @Inject
     RoutingContext routing;
 
     @Inject
@@ -81,6 +84,7 @@ public class ActionFilter {
     }
 
     private Uni<Void> locate(Caller caller, MultivaluedMap<String, String> path) {
+        current.set(caller);
         String workspace = path.getFirst(WORKSPACE);
         String project = path.getFirst(PROJECT);
         if (workspace == null) {

@@ -54,7 +54,8 @@ import org.junit.jupiter.api.Test;
  * What a killed server leaves in a real PostgreSQL, and how the next start closes it.
  *
  * <p>Guards "exactly one terminal record". Seen to fail: with {@code and e.status = 'running'} taken out of the closing
- * statement, {@link #writesOneTerminalRecordWhoeverClosesFirst} finds two terminal records.
+ * statement, {@link #writesOneTerminalRecordWhoeverClosesFirst} fails: the second closure takes effect, and only the outbox's
+ * unique key keeps its record out.
  */
 class ExecutionRecoveryTest {
     private static final Duration LIMIT = Duration.ofSeconds(10);

@@ -1,0 +1,93 @@
+package io.aiel.plane.registry;
+
+import io.smallrye.config.ConfigMapping;
+import io.smallrye.config.WithDefault;
+import java.time.Duration;
+
+/** Limits of files, snapshots and the registry's caches. */
+@ConfigMapping(prefix = "plane.registry")
+public interface RegistryConfig {
+    /** The largest file, bytes. */
+    @WithDefault("10485760")
+    long fileBytesMax();
+
+    /** All files of a project together, bytes. */
+    @WithDefault("104857600")
+    long projectBytesMax();
+
+    /** How many files a project may have. */
+    @WithDefault("2000")
+    int projectFilesMax();
+
+    /** The longest path, bytes of UTF-8. */
+    @WithDefault("512")
+    int pathBytesMax();
+
+    /** The most parts that a path may have. */
+    @WithDefault("32")
+    int pathSegmentsMax();
+
+    /** The longest part of a path, bytes of UTF-8. */
+    @WithDefault("255")
+    int pathSegmentBytesMax();
+
+    /** How long a signed URL works, and so how long an upload may take from signing to commit. */
+    @WithDefault("15m")
+    Duration signedUrlTtl();
+
+    /** How many bodies of uploads this node receives at the same time; each may be as large as the largest file. */
+    @WithDefault("16")
+    int uploadsReceivingMax();
+
+    /** The longest time that receiving one body may take. */
+    @WithDefault("60s")
+    Duration uploadReceiveTimeout();
+
+    /** How many uploads of one project may be signed and not yet committed or expired. */
+    @WithDefault("1000")
+    int uploadsOpenMax();
+
+    /** How long a tree must have been quiet before it is sealed by itself. */
+    @WithDefault("400ms")
+    Duration quietPeriod();
+
+    /** For how long an upload that is signed and shows no progress holds back the automatic seal. */
+    @WithDefault("30s")
+    Duration uploadIdle();
+
+    /** How long one validation may take before it counts as not available. */
+    @WithDefault("60s")
+    Duration validateTimeout();
+
+    /** How long to wait before a validation that could not be done is tried again. */
+    @WithDefault("5s")
+    Duration validateRetry();
+
+    /** How long a caller waits for a seal that it asked for, another node's included. */
+    @WithDefault("90s")
+    Duration sealWait();
+
+    /** How often unsealed trees are looked for; covers what a node that died left behind. */
+    @WithDefault("1s")
+    Duration sealSweepInterval();
+
+    /** How often expired uploads and unused blobs are swept; zero switches the sweep off. */
+    @WithDefault("5m")
+    Duration blobSweepInterval();
+
+    /** How long an unused blob is kept after its last upload. */
+    @WithDefault("1h")
+    Duration blobKeep();
+
+    /** For how long this node believes what is current in a project before it looks again: the bound on other nodes' changes. */
+    @WithDefault("1500ms")
+    Duration currentTtl();
+
+    /** How many snapshots' capabilities, and how many projects' current deployments, are kept in memory. */
+    @WithDefault("1000")
+    int cachedSnapshotsMax();
+
+    /** The longest a database transaction of the registry may take. */
+    @WithDefault("10s")
+    Duration databaseTimeout();
+}

@@ -1,0 +1,193 @@
+package io.aiel.plane.gateway.http;
+
+import com.fasterxml.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy;
+import com.fasterxml.jackson.databind.annotation.JsonNaming;
+import io.aiel.plane.registry.RegistryConfig;
+import io.aiel.plane.registry.files.FileStore;
+import io.aiel.plane.registry.files.SignedUpload;
+import io.aiel.plane.registry.files.SignedUrls;
+import io.aiel.plane.registry.files.SigningKey;
+import io.aiel.plane.registry.files.StoredFile;
+import io.aiel.plane.vocabulary.Digest;
+import io.aiel.plane.vocabulary.ErrorCode;
+import io.aiel.plane.vocabulary.UploadId;
+import io.smallrye.mutiny.Uni;
+import io.vertx.core.http.HttpServerRequest;
+import io.vertx.ext.web.RoutingContext;
+import jakarta.ws.rs.Consumes;
+import jakarta.ws.rs.GET;
+import jakarta.ws.rs.POST;
+import jakarta.ws.rs.PUT;
+import jakarta.ws.rs.Path;
+import jakarta.ws.rs.Produces;
+import jakarta.ws.rs.core.MediaType;
+import jakarta.ws.rs.core.Response;
+import java.net.URLEncoder;
+import java.nio.charset.StandardCharsets;
+import java.time.Clock;
+import java.time.Instant;
+import java.util.Optional;
+import org.jboss.resteasy.reactive.RestPath;
+import org.jboss.resteasy.reactive.RestQuery;
+import org.jspecify.annotations.Nullable;
+
+/** The signed URLs of files' bytes, and the commit of an upload. */
+@Path("/v1")
+public class UploadsResource {
+    private static final String PUT = "PUT";
+    private static final String GET = "GET";
+
+    private final FileStore files;
+    private final SigningKey key;
+    private final RegistryConfig config;
+    private final CallContext call;
+    private final RoutingContext routing;
+    private final Clock clock;
+    private final Receiving receiving;
+
+    UploadsResource(
+            FileStore files,
+            SigningKey key,
+            RegistryConfig config,
+            CallContext call,
+            RoutingContext routing,
+            Clock clock,
+            Receiving receiving) {
+        this.files = files;
+        this.key = key;
+        this.config = config;
+        this.call = call;
+        this.routing = routing;
+        this.clock = clock;
+        this.receiving = receiving;
+    }
+
+    /** What the committer expects. */
+    @JsonNaming(SnakeCaseStrategy.class)
+    public record Commit(@Nullable Long expectedVersion) {}
+
+    /** What the file is after the commit. */
+    @JsonNaming(SnakeCaseStrategy.class)
+    public record CommittedView(
+            String path, long version, String sha256, long sizeBytes, String contentType, boolean changed) {}
+
+    /**
+     * What callers see as the upload's id. It holds the project too, so that the ordinary filter can find the project and ask the
+     * policy about it before anything of the upload is looked at.
+     */
+    static String wireId(SignedUpload upload) {
+        return upload.scope().workspace().value()
+                + "~" + upload.scope().project().value()
+                + "~" + upload.id().value();
+    }
+
+    static String putUrl(String base, SignedUrls urls, SignedUpload upload) {
+        long expires = upload.expiresAt().getEpochSecond();
+        String id = upload.id().value();
+        return base + "/v1/signed/uploads/" + id
+                + query(upload.path(), expires, urls.sign(PUT, id, upload.path(), expires));
+    }
+
+    static String getUrl(String base, SignedUrls urls, StoredFile file, Instant expiresAt) {
+        long expires = expiresAt.getEpochSecond();
+        String digest = file.digest().hex();
+        return base + "/v1/signed/blobs/" + digest
+                + query(file.path(), expires, urls.sign(GET, digest, file.path(), expires));
+    }
+
+    private static String query(String path, long expires, String signature) {
+        return "?path=" + URLEncoder.encode(path, StandardCharsets.UTF_8).replace("+", "%20") + "&expires=" + expires
+                + "&signature=" + signature;
+    }
+
+    /** Takes the upload into the project's files. */
+    @POST
+    @Path("uploads/{workspace}~{project}~{upload}:commit")
+    @Consumes(MediaType.APPLICATION_JSON)
+    @Produces(MediaType.APPLICATION_JSON)
+    @PlaneAction("files.write")
+    public Uni<CommittedView> commit(@RestPath String upload, @Nullable Commit body) {
+        UploadId id = Refusal.orNotFound(() -> UploadId.parse(upload));
+        Optional<Long> expected = Optional.ofNullable(body).map(Commit::expectedVersion);
+        return files.commit(call.scope(), Causes.of(call), id, expected)
+                .map(committed -> new CommittedView(
+                        committed.file().path(),
+                        committed.file().version(),
+                        committed.file().digest().hex(),
+                        committed.file().sizeBytes(),
+                        committed.file().contentType(),
+                        committed.changed()));
+    }
+
+    /** Receives the bytes of an upload; checked against what was signed while they come in. */
+    @PUT
+    @Path("signed/uploads/{upload}")
+    @Produces(MediaType.APPLICATION_JSON)
+    @Tokenless(reason = "the URL is signed for this upload")
+    public Uni<Response> put(
+            @RestPath String upload,
+            @RestQuery @Nullable String path,
+            @RestQuery @Nullable Long expires,
+            @RestQuery @Nullable String signature) {
+        return key.urls()
+                .invoke(urls -> check(urls, PUT, upload, path, expires, signature))
+                .chain(() -> files.awaiting(Refusal.orNotFound(() -> UploadId.parse(upload))))
+                .invoke(this::checkHead)
+                .chain(signed -> receiving
+                        .receive(routing.request(), signed.sizeBytes(), config.uploadReceiveTimeout())
+                        .chain(bytes -> files.store(signed, bytes)))
+                .map(_ -> Response.ok("{}", MediaType.APPLICATION_JSON_TYPE).build());
+    }
+
+    /** Gives the bytes that the URL was signed for. */
+    @GET
+    @Path("signed/blobs/{digest}")
+    @Tokenless(reason = "the URL is signed for this blob")
+    public Uni<Response> get(
+            @RestPath String digest,
+            @RestQuery @Nullable String path,
+            @RestQuery @Nullable Long expires,
+            @RestQuery @Nullable String signature) {
+        return key.urls()
+                .invoke(urls -> check(urls, GET, digest, path, expires, signature))
+                .chain(() -> files.blob(Refusal.orNotFound(() -> Digest.ofHex(digest))))
+                // Somebody else's content comes from our address: a browser must neither run nor guess at it.
+                .map(bytes -> Response.ok(bytes, MediaType.APPLICATION_OCTET_STREAM_TYPE)
+                        .header("Cache-Control", "private, no-store")
+                        .header("Content-Disposition", "attachment")
+                        .header("Content-Security-Policy", "default-src 'none'; sandbox")
+                        .header("X-Content-Type-Options", "nosniff")
+                        .build());
+    }
+
+    private void check(
+            SignedUrls urls,
+            String method,
+            String subject,
+            @Nullable String path,
+            @Nullable Long expires,
+            @Nullable String signature) {
+        if (path == null
+                || expires == null
+                || signature == null
+                || !urls.holds(method, subject, path, expires, signature, clock.instant())) {
+            throw new Refusal(
+                    ErrorCode.SIGNED_URL_INVALID,
+                    "The signed URL is changed, expired or for something else; sign a new one.");
+        }
+    }
+
+    private void checkHead(SignedUpload signed) {
+        HttpServerRequest request = routing.request();
+        String type = request.getHeader("Content-Type");
+        if (!signed.contentType().equals(type)) {
+            throw new Refusal(
+                    ErrorCode.SIGNED_URL_INVALID,
+                    "The upload was signed for Content-Type " + signed.contentType() + "; send exactly that.");
+        }
+        String length = request.getHeader("Content-Length");
+        if (length != null && !length.equals(Long.toString(signed.sizeBytes()))) {
+            throw Receiving.wrongSize(signed.sizeBytes(), "Content-Length says " + length);
+        }
+    }
+}

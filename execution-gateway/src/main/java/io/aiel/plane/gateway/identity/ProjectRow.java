@@ -1,0 +1,36 @@
+package io.aiel.plane.gateway.identity;
+
+import jakarta.persistence.Column;
+import jakarta.persistence.Entity;
+import jakarta.persistence.Id;
+import jakarta.persistence.Table;
+import java.time.Instant;
+
+/** One project of a workspace. */
+@Entity
+@Table(name = "projects")
+class ProjectRow {
+    @Id
+    String id;
+
+    @Column(name = "tenant_id", updatable = false)
+    String tenantId;
+
+    @Column(name = "workspace_id", updatable = false)
+    String workspaceId;
+
+    @Column(name = "slug", updatable = false)
+    String slug;
+
+    @Column(name = "name", updatable = false)
+    String name;
+
+    @Column(name = "settings")
+    String settings;
+
+    @Column(name = "created_at", updatable = false)
+    Instant createdAt;
+
+    /** For Hibernate. */
+    ProjectRow() {}
+}

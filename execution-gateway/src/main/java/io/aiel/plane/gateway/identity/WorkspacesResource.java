@@ -1,0 +1,154 @@
+package io.aiel.plane.gateway.identity;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.aiel.plane.gateway.http.CallContext;
+import io.aiel.plane.gateway.http.PlaneAction;
+import io.aiel.plane.gateway.http.Refusal;
+import io.aiel.plane.vocabulary.TenantId;
+import io.aiel.plane.vocabulary.WorkspaceId;
+import io.smallrye.mutiny.Uni;
+import jakarta.inject.Inject;
+import jakarta.ws.rs.Consumes;
+import jakarta.ws.rs.GET;
+import jakarta.ws.rs.POST;
+import jakarta.ws.rs.Path;
+import jakarta.ws.rs.Produces;
+import jakarta.ws.rs.QueryParam;
+import jakarta.ws.rs.core.MediaType;
+import java.util.Map;
+import org.eclipse.microprofile.openapi.annotations.Operation;
+import org.eclipse.microprofile.openapi.annotations.tags.Tag;
+import org.jboss.resteasy.reactive.ResponseStatus;
+import org.jspecify.annotations.Nullable;
+
+/** Workspaces of the caller's tenant, and their projects. */
+@Path("/v1/workspaces")
+@Produces(MediaType.APPLICATION_JSON)
+@Consumes(MediaType.APPLICATION_JSON)
+@Tag(name = "Control plane")
+class WorkspacesResource {
+    private static final int SETTINGS_MAX = 16 * 1024;
+
+    @Inject
+    CallContext call;
+
+    @Inject
+    CurrentCaller current;
+
+    @Inject
+    ControlPlane plane;
+
+    @POST
+    @ResponseStatus(201)
+    @PlaneAction("workspace.create")
+    @Operation(operationId = "createWorkspace", summary = "Makes a workspace")
+    public Uni<Views.Workspace> createWorkspace(Drafts.@Nullable Workspace draft) {
+        Fields fields = new Fields();
+        Drafts.Workspace wanted = Fields.body(draft);
+        String slug = fields.slug("/slug", wanted.slug());
+        String name = fields.nameOr("/name", wanted.name(), slug);
+        fields.check();
+        WorkspaceRow row = plane.workspace(tenant(), slug, name);
+        return plane.change(session -> plane.created(
+                        session, call.auditContext(), row, "workspace.created", row.id, Map.of("slug", slug))
+                .map(_ -> Views.Workspace.of(row)));
+    }
+
+    @GET
+    @PlaneAction("workspace.read")
+    @Operation(operationId = "listWorkspaces", summary = "The workspaces of the tenant")
+    public Uni<Views.Page<Views.Workspace>> listWorkspaces(
+            @QueryParam("limit") @Nullable String limit, @QueryParam("cursor") @Nullable String cursor) {
+        Paging paging = Paging.of(limit, cursor);
+        return plane.read(session -> ControlPlane.page(
+                        session, WorkspaceRow.class, "tenantId = :tenant", Map.of("tenant", tenant().value()), paging))
+                .map(rows -> paging.page(rows, row -> row.id, Views.Workspace::of));
+    }
+
+    @GET
+    @Path("/{workspace}")
+    @PlaneAction("workspace.read")
+    @Operation(operationId = "getWorkspace", summary = "One workspace, by id or slug")
+    public Uni<Views.Workspace> getWorkspace() {
+        return plane.read(
+                        session -> session.find(WorkspaceRow.class, workspace().value()))
+                .onItem()
+                .ifNull()
+                .failWith(Refusal::notFound)
+                .map(Views.Workspace::of);
+    }
+
+    @POST
+    @Path("/{workspace}/projects")
+    @ResponseStatus(201)
+    @PlaneAction("project.create")
+    @Operation(operationId = "createProject", summary = "Makes a project")
+    public Uni<Views.Project> createProject(Drafts.@Nullable Project draft) {
+        Fields fields = new Fields();
+        Drafts.Project wanted = Fields.body(draft);
+        String slug = fields.slug("/slug", wanted.slug());
+        String name = fields.nameOr("/name", wanted.name(), slug);
+        String settings = settings(fields, wanted.settings());
+        fields.check();
+        ProjectRow row = plane.project(tenant(), workspace(), slug, name, settings);
+        return plane.change(session -> plane.created(
+                        session,
+                        call.auditContext(),
+                        row,
+                        "project.created",
+                        row.id,
+                        Map.of("slug", slug, "workspace", row.workspaceId))
+                .map(_ -> Views.Project.of(row)));
+    }
+
+    @GET
+    @Path("/{workspace}/projects")
+    @PlaneAction("project.read")
+    @Operation(operationId = "listProjectsOfWorkspace", summary = "The projects of a workspace that the token may see")
+    public Uni<Views.Page<Views.Project>> listProjects(
+            @QueryParam("limit") @Nullable String limit, @QueryParam("cursor") @Nullable String cursor) {
+        Paging paging = Paging.of(limit, cursor);
+        return ProjectsResource.visible(
+                plane,
+                current.get(),
+                "tenantId = :tenant and workspaceId = :workspace",
+                Map.of("tenant", tenant().value(), "workspace", workspace().value()),
+                paging);
+    }
+
+    @GET
+    @Path("/{workspace}/projects/{project}")
+    @PlaneAction("project.read")
+    @Operation(operationId = "getProject", summary = "One project, by ids or slugs")
+    public Uni<Views.Project> getProject() {
+        return plane.read(session ->
+                        session.find(ProjectRow.class, call.scope().project().value()))
+                .onItem()
+                .ifNull()
+                .failWith(Refusal::notFound)
+                .map(Views.Project::of);
+    }
+
+    private static String settings(Fields fields, @Nullable JsonNode settings) {
+        if (settings == null || settings.isNull()) {
+            return "{}";
+        }
+        if (!settings.isObject()) {
+            fields.wrong("/settings", "must be a JSON object");
+            return "{}";
+        }
+        String text = settings.toString();
+        if (text.length() > SETTINGS_MAX) {
+            fields.wrong("/settings", "must not be longer than " + SETTINGS_MAX + " characters");
+        }
+        return text;
+    }
+
+    private TenantId tenant() {
+        return call.principal().tenant();
+    }
+
+    private WorkspaceId workspace() {
+        return call.workspace().orElseThrow(() -> new IllegalStateException("the path names no workspace"));
+    }
+}

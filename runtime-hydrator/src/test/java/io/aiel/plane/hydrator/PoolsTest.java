@@ -1,0 +1,221 @@
+package io.aiel.plane.hydrator;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.aiel.plane.vocabulary.ExecutionOutcome;
+import io.aiel.plane.vocabulary.Obligations;
+import io.aiel.plane.vocabulary.ProjectScope;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+
+/** Pools of real workers at their limits: capacity, fairness, idleness, death of the fork server, the end of everything. */
+class PoolsTest {
+    private static final String CODE = """
+            import os, time
+            from aiel_sdk import tool
+
+            @tool("sleep")
+            def sleep(ctx, event: dict) -> dict:
+                time.sleep(event["s"])
+                return {"slept": True}
+            """;
+
+    private static HydratorSettings.Times times(Duration idle, Duration queue) {
+        HydratorSettings.Times usual = Plane.settings().times();
+        return new HydratorSettings.Times(
+                idle,
+                queue,
+                usual.startMax(),
+                usual.deadlineGrace(),
+                usual.cancelGrace(),
+                usual.describeMax(),
+                usual.stopMax(),
+                usual.installMax());
+    }
+
+    private static HydratorSettings small(int workers, int queue, Duration queueWait) {
+        return Plane.settings()
+                .with(new HydratorSettings.Pools(workers, workers, workers, 0, queue, 1))
+                .with(times(Duration.ofMinutes(1), queueWait));
+    }
+
+    @Test
+    void aFullQueueAndALongWaitAreRefusedWithTheirOwnCode() throws Exception {
+        try (Plane plane = Plane.start(small(1, 1, Duration.ofMillis(500)))) {
+            SnapshotFiles snapshot = plane.snapshot(CODE);
+            Plane.Listener listener = new Plane.Listener();
+            RunningExecution first = plane.run(
+                    plane.project(),
+                    snapshot,
+                    Plane.tool("sleep", "{\"s\":2}"),
+                    Plane.TIMEOUT,
+                    Obligations.NONE,
+                    listener);
+            listener.worker.get(20, TimeUnit.SECONDS);
+            RunningExecution second = plane.run(snapshot, "sleep", "{\"s\":0}", Plane.TIMEOUT);
+            ExecutionOutcome third = plane.call(snapshot, "sleep", "{\"s\":0}");
+            assertThat(Plane.code(third)).isEqualTo("CAPACITY_EXHAUSTED");
+            assertThat(Plane.code(Plane.get(second))).isEqualTo("CAPACITY_EXHAUSTED");
+            assertThat(Plane.code(Plane.get(first))).isEqualTo("OK");
+        }
+    }
+
+    /** One worker, a project with ten requests and one with one: the one does not wait for all ten. */
+    @Test
+    void aProjectWithOneRequestDoesNotWaitForAnothersTen() throws Exception {
+        try (Plane plane = Plane.start(small(1, 100, Duration.ofSeconds(30)))) {
+            SnapshotFiles snapshot = plane.snapshot(CODE);
+            ProjectScope greedy = Plane.scope();
+            ProjectScope modest = Plane.scope();
+            List<String> order = new ArrayList<>();
+            List<RunningExecution> all = new ArrayList<>();
+            for (int i = 0; i < 10; i++) {
+                all.add(note(order, "greedy", submit(plane, greedy, snapshot)));
+            }
+            all.add(note(order, "modest", submit(plane, modest, snapshot)));
+            for (RunningExecution running : all) {
+                assertThat(Plane.code(Plane.get(running))).isEqualTo("OK");
+            }
+            synchronized (order) {
+                assertThat(order.indexOf("modest")).as(order.toString()).isLessThan(6);
+            }
+        }
+    }
+
+    private static RunningExecution submit(Plane plane, ProjectScope project, SnapshotFiles snapshot) {
+        return plane.run(
+                project,
+                snapshot,
+                Plane.tool("sleep", "{\"s\":0.1}"),
+                Plane.TIMEOUT,
+                Obligations.NONE,
+                new Plane.Listener());
+    }
+
+    private static RunningExecution note(List<String> order, String name, RunningExecution running) {
+        var _ = running.outcome().thenRun(() -> {
+            synchronized (order) {
+                order.add(name);
+            }
+        });
+        return running;
+    }
+
+    @Test
+    void idleWorkersEndAndTheNextCallFindsANewOne() throws Exception {
+        try (Plane plane = Plane.start(Plane.settings().with(times(Duration.ofMillis(300), Duration.ofSeconds(10))))) {
+            SnapshotFiles snapshot = plane.snapshot(CODE);
+            assertThat(Plane.code(plane.call(snapshot, "sleep", "{\"s\":0}"))).isEqualTo("OK");
+            assertThat(plane.hydrator().status().workersIdle()).isEqualTo(1);
+            assertThat(Plane.soon(() -> plane.hydrator().status().workersIdle() == 0))
+                    .isTrue();
+            assertThat(Plane.code(plane.call(snapshot, "sleep", "{\"s\":0}"))).isEqualTo("OK");
+        }
+    }
+
+    @Test
+    void theDeathOfTheForkServerLosesTheRunningExecutionAndNoOther() throws Exception {
+        try (Plane plane = Plane.start(Plane.settings())) {
+            SnapshotFiles snapshot = plane.snapshot(CODE);
+            Plane.Listener listener = new Plane.Listener();
+            RunningExecution running = plane.run(
+                    plane.project(),
+                    snapshot,
+                    Plane.tool("sleep", "{\"s\":30}"),
+                    Plane.TIMEOUT,
+                    Obligations.NONE,
+                    listener);
+            listener.worker.get(20, TimeUnit.SECONDS);
+            ProcessHandle launcher = launchers().getFirst();
+            // The zygote is the launcher's child that has the workers for children.
+            ProcessHandle zygote = launcher.children()
+                    .filter(child -> child.children().findAny().isPresent())
+                    .findFirst()
+                    .orElseThrow();
+            assertThat(zygote.destroyForcibly()).isTrue();
+            assertThat(Plane.code(Plane.get(running))).isEqualTo("WORKER_LOST");
+            assertThat(Plane.code(plane.call(snapshot, "sleep", "{\"s\":0}"))).isEqualTo("OK");
+        }
+    }
+
+    @Test
+    void aWornZygoteIsReplacedWithoutLosingAnything() throws Exception {
+        HydratorSettings.Recycling often = new HydratorSettings.Recycling(1, 192L << 20, 3, Duration.ofHours(1));
+        try (Plane plane = Plane.start(Plane.settings().with(often))) {
+            SnapshotFiles snapshot = plane.snapshot(CODE);
+            for (int i = 0; i < 10; i++) {
+                assertThat(Plane.code(plane.call(snapshot, "sleep", "{\"s\":0.05}")))
+                        .isEqualTo("OK");
+            }
+        }
+        assertThat(launchers()).isEmpty();
+    }
+
+    /** Shown to fail by leaving the zygotes open in close(). */
+    @Test
+    void closingLeavesNoProcessMountCgroupOrSocket() throws Exception {
+        List<String> mounts = Files.readAllLines(Path.of("/proc/self/mountinfo"));
+        Plane plane = Plane.start(Plane.settings());
+        List<Long> pids;
+        try {
+            SnapshotFiles snapshot = plane.snapshot(CODE);
+            RunningExecution running = plane.run(snapshot, "sleep", "{\"s\":30}", Plane.TIMEOUT);
+            assertThat(Plane.soon(() -> plane.hydrator().status().workersBusy() == 1))
+                    .isTrue();
+            pids = ProcessHandle.current().descendants().map(ProcessHandle::pid).toList();
+            assertThat(pids).hasSizeGreaterThan(2);
+            boolean cgroups = !Plane.read(plane.hydrator().status().isolation())
+                    .path("cgroup")
+                    .isNull();
+            assertThat(cgroupsOf(pids).isEmpty()).as("the check below can fail").isNotEqualTo(cgroups);
+            plane.close();
+            assertThat(Plane.code(Plane.get(running))).isEqualTo("WORKER_LOST");
+        } finally {
+            plane.close();
+        }
+        assertThat(Plane.soon(() -> pids.stream()
+                        .noneMatch(pid -> ProcessHandle.of(pid)
+                                .filter(ProcessHandle::isAlive)
+                                .isPresent())))
+                .as("processes are gone")
+                .isTrue();
+        assertThat(Files.readAllLines(Path.of("/proc/self/mountinfo"))).isEqualTo(mounts);
+        assertThat(cgroupsOf(pids)).isEmpty();
+        try (Stream<Path> run = Files.list(Plane.DATA.resolve("run"))) {
+            assertThat(run.filter(path -> String.valueOf(path.getFileName())
+                            .startsWith(ProcessHandle.current().pid() + "-")))
+                    .isEmpty();
+        }
+    }
+
+    private static List<ProcessHandle> launchers() {
+        return ProcessHandle.current()
+                .children()
+                .filter(child -> child.info().command().orElse("").contains("python"))
+                .toList();
+    }
+
+    /** Control groups whose name holds one of these process ids. */
+    private static Set<String> cgroupsOf(List<Long> pids) throws IOException {
+        Set<String> found = new TreeSet<>();
+        try (Stream<Path> all =
+                Files.find(Path.of("/sys/fs/cgroup"), 8, (path, attributes) -> attributes.isDirectory())) {
+            for (Path path : (Iterable<Path>) all::iterator) {
+                String name = String.valueOf(path.getFileName());
+                if (pids.stream().anyMatch(pid -> name.startsWith("aiel-plane-" + pid + "-"))) {
+                    found.add(path.toString());
+                }
+            }
+        }
+        return found;
+    }
+}
