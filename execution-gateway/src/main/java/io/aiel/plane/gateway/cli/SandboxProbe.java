@@ -10,6 +10,7 @@ import java.net.JarURLConnection;
 import java.net.URL;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
@@ -28,6 +29,8 @@ final class SandboxProbe {
     static JsonNode run(String python) throws IOException, InterruptedException {
         Path folder = Files.createTempDirectory("plane-probe");
         try {
+            // Workers with user ids of their own must be able to read it; it holds nothing secret.
+            Files.setPosixFilePermissions(folder, PosixFilePermissions.fromString("rwxr-xr-x"));
             unpack(folder);
             Path answer = folder.resolve("answer.json");
             Process process = new ProcessBuilder(
