@@ -59,7 +59,7 @@ import org.junit.jupiter.api.Test;
  * The order of the one sequence, and that nothing gets out of it: what is denied or not recorded does not run, what is admitted
  * has exactly one end.
  *
- * <p>Seen to fail: {@link #runsNothingThatCouldNotBeRecorded} with the hydrator called before the journal;
+ * <p>Seen to fail: {@link #runsNothingThatCouldNotBeRecorded} with the failure of the journal ignored;
  * {@link #recordsTheEndOfAnExecutionWhoseClientLeft} without the subscription of its own in {@code execute};
  * {@link #endsAnExecutionWhoseAnswerCannotBeRead} without the {@code catch} in {@code end}.
  */
