@@ -71,7 +71,9 @@ class ProblemsTest {
         assertThat(document.path("error").path("code").asText()).isEqualTo(code.name());
         assertThat(document.path("error").path("message").asText()).isEqualTo("what happened");
         assertThat(document.path("error").path("details").path("errors")).hasSize(1);
-        assertThat(document.has("ok")).as("ok belongs to the execution envelope alone").isFalse();
+        assertThat(document.has("ok"))
+                .as("ok belongs to the execution envelope alone")
+                .isFalse();
     }
 
     /** Broken once in each direction, by removing a page and by adding one. */
@@ -93,7 +95,8 @@ class ProblemsTest {
         assertThat(Files.readString(PAGES.resolve(code + ".md")))
                 .startsWith("# " + code + "\n")
                 .contains(
-                        code.title() + ". HTTP status " + Problems.status(code) + ", type `" + Problems.type(code) + "`.",
+                        code.title() + ". HTTP status " + Problems.status(code) + ", type `" + Problems.type(code)
+                                + "`.",
                         "## What it means",
                         "## Likely causes",
                         "## What to do");

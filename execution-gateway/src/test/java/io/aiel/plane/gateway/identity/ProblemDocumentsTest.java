@@ -102,9 +102,11 @@ class ProblemDocumentsTest {
 
     @Test
     void echoesASaneRequestIdAndReplacesAnother() {
-        assertThat(plane.send("GET", "/v1/auth/me", "", "X-Request-Id", "mine-1").header("x-request-id"))
+        assertThat(plane.send("GET", "/v1/auth/me", "", "X-Request-Id", "mine-1")
+                        .header("x-request-id"))
                 .contains("mine-1");
-        assertThat(plane.send("GET", "/v1/auth/me", "", "X-Request-Id", "not sane").header("x-request-id"))
+        assertThat(plane.send("GET", "/v1/auth/me", "", "X-Request-Id", "not sane")
+                        .header("x-request-id"))
                 .hasValueSatisfying(id -> assertThat(id).startsWith("req_"));
         assertThat(plane.as("").get("/q/metrics").header("x-request-id")).isPresent();
     }

@@ -2,6 +2,8 @@ package io.aiel.plane.gateway.identity;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.smallrye.mutiny.Uni;
+import io.smallrye.mutiny.subscription.UniEmitter;
 import java.time.Duration;
 import java.util.HashSet;
 import java.util.List;
@@ -9,8 +11,6 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
-import io.smallrye.mutiny.Uni;
-import io.smallrye.mutiny.subscription.UniEmitter;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -47,7 +47,15 @@ class TokenSecretTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"", "aielp", "aielp_usr_", "aielp_usr_!", "Bearer x", "aielp_xxx_000000000000000000000000000000000000"})
+    @ValueSource(
+            strings = {
+                "",
+                "aielp",
+                "aielp_usr_",
+                "aielp_usr_!",
+                "Bearer x",
+                "aielp_xxx_000000000000000000000000000000000000"
+            })
     void refusesWhatIsNoToken(String text) {
         assertThat(TokenSecret.parse(text)).isEmpty();
     }
@@ -56,7 +64,9 @@ class TokenSecretTest {
     void doesNotShowItselfInLogs() {
         TokenSecret token = TokenSecret.mint(TokenKind.USER);
 
-        assertThat(token.toString()).doesNotContain(token.reveal().substring(10, 20)).contains("redacted");
+        assertThat(token.toString())
+                .doesNotContain(token.reveal().substring(10, 20))
+                .contains("redacted");
     }
 
     @Test
@@ -65,12 +75,16 @@ class TokenSecretTest {
         String two = TokenSecret.mint(TokenKind.USER).reveal();
 
         assertThat(Authentication.presented(List.of(one.reveal()), List.of())).contains(one);
-        assertThat(Authentication.presented(List.of(), List.of("Bearer " + one.reveal()))).contains(one);
+        assertThat(Authentication.presented(List.of(), List.of("Bearer " + one.reveal())))
+                .contains(one);
         assertThat(Authentication.presented(List.of(one.reveal()), List.of("Bearer " + one.reveal())))
                 .contains(one);
-        assertThat(Authentication.presented(List.of(one.reveal()), List.of("Bearer " + two))).isEmpty();
-        assertThat(Authentication.presented(List.of(one.reveal(), two), List.of())).isEmpty();
-        assertThat(Authentication.presented(List.of(one.reveal()), List.of("Basic eDp5"))).isEmpty();
+        assertThat(Authentication.presented(List.of(one.reveal()), List.of("Bearer " + two)))
+                .isEmpty();
+        assertThat(Authentication.presented(List.of(one.reveal(), two), List.of()))
+                .isEmpty();
+        assertThat(Authentication.presented(List.of(one.reveal()), List.of("Basic eDp5")))
+                .isEmpty();
         assertThat(Authentication.presented(List.of(), List.of())).isEmpty();
     }
 
@@ -123,7 +137,9 @@ class TokenSecretTest {
         underWay.getFirst().complete(Optional.of(1));
 
         assertThat(answers).containsExactly(Optional.of(1));
-        assertThat(cache.get("k", _ -> Uni.createFrom().item(Optional.of(2))).await().atMost(Duration.ofSeconds(5)))
+        assertThat(cache.get("k", _ -> Uni.createFrom().item(Optional.of(2)))
+                        .await()
+                        .atMost(Duration.ofSeconds(5)))
                 .contains(2);
     }
 
