@@ -34,15 +34,16 @@ import org.jboss.logging.Logger;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Publishes outbox rows to Kafka in their order and marks them; it never deletes any. One is active per database: the one whose
+ * Publishes outbox rows to Kafka in their order and marks them; it never deletes any. One is active per outbox: the one whose
  * connection holds the advisory lock. Runs on its own thread, which alone touches connection and producer; the seam where that
  * thread waits for the reactive client is {@link #await}. {@link #start()}, {@link #close()} and {@link #status()} from anywhere.
  */
 public final class OutboxRelay implements AutoCloseable {
     private static final Logger LOG = Logger.getLogger(OutboxRelay.class);
-    // Any number does that nothing else in this database locks by; this one is the ASCII of "planeaud".
-    private static final long LOCK_KEY = 0x706c616e65617564L;
-    private static final String TRY_LOCK = "SELECT pg_try_advisory_lock(" + LOCK_KEY + "), pg_backend_pid()";
+    // Locks are the whole database's; an outbox is one schema's.
+    private static final String TRY_LOCK = """
+            SELECT pg_try_advisory_lock(hashtextextended('plane.audit.relay ' || current_schema(), 0)), pg_backend_pid()
+            """;
     private static final String UNPUBLISHED = """
             SELECT position, tenant, stream, type, hash, canonical FROM audit_outbox
             WHERE published_at IS NULL ORDER BY position LIMIT $1

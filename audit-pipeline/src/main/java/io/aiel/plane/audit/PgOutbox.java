@@ -18,7 +18,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * The outbox as a table. Thread-safe. {@link #fill()} is a counter that is compared with the table at start and every reconcile
  * interval, as other servers and rolled back transactions change the table too; until the first comparison succeeded it says
- * full, so that nothing is admitted against an unknown backlog.
+ * full, so that nothing is admitted against an unknown backlog. What is written but not committed while the table is counted is
+ * missed until the next comparison: a few batches, against a budget of many thousands.
  */
 public final class PgOutbox implements Outbox, AutoCloseable {
     private static final Logger LOG = Logger.getLogger(PgOutbox.class);
@@ -95,9 +96,13 @@ public final class PgOutbox implements Outbox, AutoCloseable {
             lengths[i] = bytesOf(record);
             bytes += lengths[i];
         }
-        added(size, bytes);
+        long total = bytes;
         Tuple parameters = Tuple.from(List.of(ids, tenants, streams, sequences, types, hashes, canonicals, lengths));
-        return transaction.preparedQuery(INSERT).execute(parameters).replaceWithVoid();
+        return transaction
+                .preparedQuery(INSERT)
+                .execute(parameters)
+                .invoke(() -> added(size, total))
+                .replaceWithVoid();
     }
 
     @Override
