@@ -6,6 +6,10 @@ import io.aiel.plane.gateway.EmbeddedServers;
 import io.quarkus.test.common.QuarkusTestResource;
 import io.quarkus.test.junit.QuarkusTest;
 import jakarta.inject.Inject;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.Socket;
+import java.nio.charset.StandardCharsets;
 import org.eclipse.microprofile.config.inject.ConfigProperty;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -95,9 +99,19 @@ class ProblemDocumentsTest {
         assertProblem(plane.post("/v1/workspaces", ""), 400, "VALIDATION_ERROR");
     }
 
+    /** Over a plain socket, since a client that is still sending may miss the answer. */
     @Test
-    void refusesABodyThatIsTooLarge() {
-        assertProblem(plane.post("/v1/workspaces", " ".repeat(33 * 1024 * 1024)), 413, "PAYLOAD_TOO_LARGE");
+    void refusesABodyThatAnnouncesItselfAsTooLargeWithoutReadingIt() throws IOException {
+        try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), port)) {
+            socket.setSoTimeout(10_000);
+            socket.getOutputStream()
+                    .write("POST /v1/workspaces HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n"
+                            .getBytes(StandardCharsets.US_ASCII));
+
+            String answer = new String(socket.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+
+            assertThat(answer).startsWith("HTTP/1.1 413").contains("application/problem+json", "PAYLOAD_TOO_LARGE");
+        }
     }
 
     @Test
