@@ -19,7 +19,8 @@ import org.jspecify.annotations.Nullable;
 @Singleton
 @Unremovable
 public class Server implements QuarkusApplication {
-    private static final Duration BOOTSTRAP_LIMIT = Duration.ofSeconds(30);
+    private static final Duration BOOTSTRAP_LIMIT = Duration.ofSeconds(90);
+    private static final int BOOTSTRAP_RETRIES_MAX = 5;
 
     private static @Nullable Start start;
 
@@ -70,6 +71,13 @@ public class Server implements QuarkusApplication {
         try {
             return VertxContextSupport.subscribeAndAwait(() -> bootstrap
                     .ensureDevelopment(existing)
+                    // On a slow or busy machine the first transaction of a fresh process can pass its own limit; what
+                    // was
+                    // made is kept, so trying again is safe.
+                    .onFailure()
+                    .retry()
+                    .withBackOff(Duration.ofMillis(500))
+                    .atMost(BOOTSTRAP_RETRIES_MAX)
                     .ifNoItem()
                     .after(BOOTSTRAP_LIMIT)
                     .failWith(() -> new CommandFailed("The development tenant could not be made within "
