@@ -34,6 +34,9 @@ final class BodyLimit {
             return;
         }
         // What the caller goes on to send is nobody's any more: the connection ends with the answer.
+        routing.response().endHandler(_ -> {
+            var _ = routing.request().connection().close();
+        });
         Problems.write(
                 routing,
                 new Refusal(
