@@ -29,6 +29,8 @@ CREATE TABLE project_trees (
     -- Counts changes; the tree has unsealed ones when it is ahead of sealed_revision.
     revision        bigint NOT NULL,
     sealed_revision bigint NOT NULL CHECK (sealed_revision <= revision),
+    -- The snapshot that sealed_revision became, valid or not.
+    sealed_digest   text,
     -- When it may be sealed by itself: pushed forward by each change, and after a validation that could not be done.
     seal_after      timestamptz NOT NULL,
     -- Who changed it last, under which request: a seal that nobody asked for is recorded as caused by that.

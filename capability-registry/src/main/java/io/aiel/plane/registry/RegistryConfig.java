@@ -71,14 +71,6 @@ public interface RegistryConfig {
     @WithDefault("1s")
     Duration sealSweepInterval();
 
-    /** How often expired uploads and unused blobs are swept; zero switches the sweep off. */
-    @WithDefault("5m")
-    Duration blobSweepInterval();
-
-    /** How long an unused blob is kept after its last upload. */
-    @WithDefault("1h")
-    Duration blobKeep();
-
     /** For how long this node believes what is current in a project before it looks again: the bound on other nodes' changes. */
     @WithDefault("1500ms")
     Duration currentTtl();

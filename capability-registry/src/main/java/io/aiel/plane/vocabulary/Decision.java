@@ -16,11 +16,19 @@ public sealed interface Decision {
     /** Why, in the policy's own words; never empty for a denial. */
     List<String> reasons();
 
+    /** The same decision as it goes on record, with parts of its input withheld. */
+    Decision withInput(JsonText recorded);
+
     /** The action may go on, under these obligations. Made by the policy engine alone. */
     record Allow(DecisionId id, Digest policyDigest, JsonText input, List<String> reasons, Obligations obligations)
             implements Decision {
         public Allow {
             reasons = List.copyOf(reasons);
+        }
+
+        @Override
+        public Allow withInput(JsonText recorded) {
+            return new Allow(id, policyDigest, recorded, reasons, obligations);
         }
     }
 
@@ -36,6 +44,11 @@ public sealed interface Decision {
             if (reasons.isEmpty()) {
                 throw new IllegalArgumentException("a denial says why");
             }
+        }
+
+        @Override
+        public Deny withInput(JsonText recorded) {
+            return new Deny(id, policyDigest, recorded, reasons, undecided);
         }
     }
 }

@@ -160,7 +160,6 @@ class PoolsTest {
         assertThat(launchers()).isEmpty();
     }
 
-    /** Shown to fail by leaving the zygotes open in close(). */
     @Test
     void closingLeavesNoProcessMountCgroupOrSocket() throws Exception {
         List<String> mounts = Files.readAllLines(Path.of("/proc/self/mountinfo"));

@@ -231,7 +231,6 @@ class ProcessHydratorTest {
         assertThat(Plane.result(other).path("calls").asInt()).isEqualTo(1);
     }
 
-    /** Shown to fail by a deadline timer that is not armed: the outcome then never comes. */
     @ParameterizedTest
     @CsvSource({"loop", "loop_async"})
     void anEndlessLoopEndsAtItsDeadline(String tool) throws Exception {

@@ -73,7 +73,6 @@ class SnapshotStoreTest {
         assertThat(names()).isEmpty();
     }
 
-    /** Shown to fail by counting no leases: the first snapshot is then removed under its user. */
     @Test
     void theLeastRecentlyUsedGoFirstAndUsedOnesNever() throws Exception {
         SnapshotStore store = store(250);

@@ -142,7 +142,7 @@ public class FileStore {
                     "The bytes do not have the SHA-256 that the upload was signed for.",
                     Map.of("expected_sha256", upload.digest().hex(), "found_sha256", found.hex()));
         }
-        // The touched row is locked against the sweep until the transaction ends, and fresh afterwards.
+        // The time says when the blob was last wanted, for whatever clears unused ones away.
         return transactions.run(session -> session.createNativeQuery(
                         "INSERT INTO blobs (digest, size_bytes, bytes) VALUES (:digest, :size, :bytes)"
                                 + " ON CONFLICT (digest) DO UPDATE SET stored_at = now()")

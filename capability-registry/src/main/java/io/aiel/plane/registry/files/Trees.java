@@ -8,7 +8,7 @@ import java.time.Duration;
 import org.hibernate.reactive.mutiny.Mutiny;
 
 /** The statements on {@code project_trees} that must lock its row. Each runs in the caller's transaction. */
-final class Trees {
+public final class Trees {
     private Trees() {}
 
     /**
@@ -17,10 +17,10 @@ final class Trees {
      * @param fileCount live files
      * @param sizeBytes all of them together
      */
-    record Totals(long fileCount, long sizeBytes) {}
+    public record Totals(long fileCount, long sizeBytes) {}
 
     /** Makes the row when there is none, and locks it until the transaction ends. */
-    static Uni<Totals> lock(Mutiny.Session session, ProjectScope scope) {
+    public static Uni<Totals> lock(Mutiny.Session session, ProjectScope scope) {
         return session.createNativeQuery("""
                         INSERT INTO project_trees (project_id, tenant_id, workspace_id, file_count, size_bytes, revision,
                             sealed_revision, seal_after, request_id, traceparent)

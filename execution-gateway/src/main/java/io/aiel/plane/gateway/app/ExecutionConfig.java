@@ -19,6 +19,10 @@ public interface ExecutionConfig {
     @WithDefault("1000")
     int logLinesMax();
 
+    /** Compiled input schemas kept in memory. */
+    @WithDefault("1000")
+    int schemasMax();
+
     /** Admissions and closures that share one transaction at most. */
     @WithDefault("256")
     int batchMax();

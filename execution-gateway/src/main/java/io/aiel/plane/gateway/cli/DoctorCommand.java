@@ -1,5 +1,6 @@
 package io.aiel.plane.gateway.cli;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.net.InetAddress;
@@ -39,6 +40,7 @@ final class DoctorCommand implements Callable<Integer> {
         disk(folder.root(), out);
         port(folder, out);
         programs(out);
+        sandbox(out);
         out.flush();
         return problems == 0 ? 0 : 1;
     }
@@ -86,6 +88,33 @@ final class DoctorCommand implements Callable<Integer> {
                             System.getenv().getOrDefault("PATH", "").split(":", -1))
                     .anyMatch(folder -> !folder.isEmpty() && Files.isExecutable(Path.of(folder, program)));
             line(out, there, there ? program + " is there" : program + " is not on the PATH (package util-linux)");
+        }
+    }
+
+    private void sandbox(PrintWriter out) {
+        String python = System.getenv("PLANE_PYTHON");
+        if (python == null) {
+            bad(out, "isolation was not tried: no Python");
+            return;
+        }
+        try {
+            JsonNode answer = SandboxProbe.run(python);
+            answer.path("tiers").properties().forEach(tier -> {
+                boolean available = tier.getValue().path("available").asBoolean();
+                out.println((available ? "ok       " : "without  ") + "isolation '" + tier.getKey() + "'"
+                        + (available ? "" : ": " + tier.getValue().path("why").asText()));
+            });
+            if (answer.path("auto").isNull()) {
+                bad(
+                        out,
+                        "this machine cannot isolate strangers' code; ./plane up --isolation=restricted or none runs"
+                                + " without, for code you trust");
+            }
+        } catch (IOException e) {
+            bad(out, "isolation could not be tried: " + e.getMessage());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            bad(out, "isolation could not be tried: interrupted");
         }
     }
 

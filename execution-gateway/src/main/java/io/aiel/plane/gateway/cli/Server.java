@@ -1,18 +1,34 @@
 package io.aiel.plane.gateway.cli;
 
+import io.aiel.plane.gateway.embedded.PrivateFiles;
+import io.aiel.plane.gateway.identity.Bootstrap;
 import io.quarkus.arc.Unremovable;
 import io.quarkus.runtime.Quarkus;
 import io.quarkus.runtime.QuarkusApplication;
+import io.quarkus.vertx.VertxContextSupport;
 import jakarta.inject.Singleton;
+import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /** What happens once Quarkus has started: the development tenant, waiting for readiness, the greeting, the end. */
 @Singleton
 @Unremovable
 public class Server implements QuarkusApplication {
+    private static final Duration BOOTSTRAP_LIMIT = Duration.ofSeconds(90);
+    private static final int BOOTSTRAP_RETRIES_MAX = 5;
+
     private static @Nullable Start start;
+
+    private final Bootstrap bootstrap;
+
+    Server(Bootstrap bootstrap) {
+        this.bootstrap = bootstrap;
+    }
 
     /** What the command that starts Quarkus tells the object that Quarkus makes; they share no other way. */
     private record Start(DataFolder folder, String url, PrintWriter out) {}
@@ -27,6 +43,7 @@ public class Server implements QuarkusApplication {
         if (begun == null) {
             throw new IllegalStateException("The server is started by the command up");
         }
+        writeToken(begun.folder().tokenFile());
         begun.folder().writeRunning(begun.url());
         try {
             var greeting = Thread.ofVirtual().name("plane-greeting").start(() -> greet(begun));
@@ -37,6 +54,39 @@ public class Server implements QuarkusApplication {
             begun.folder().deleteRunning();
         }
         return 0;
+    }
+
+    /** The token of an earlier start is kept while it works, so that profiles made with it go on working. */
+    private void writeToken(Path file) throws IOException {
+        Optional<String> existing = Files.exists(file)
+                ? Optional.of(Files.readString(file).strip()).filter(text -> !text.isEmpty())
+                : Optional.empty();
+        String token = await(existing);
+        if (!Optional.of(token).equals(existing)) {
+            PrivateFiles.write(file, token + "\n");
+        }
+    }
+
+    private String await(Optional<String> existing) {
+        try {
+            return VertxContextSupport.subscribeAndAwait(() -> bootstrap
+                    .ensureDevelopment(existing)
+                    // On a slow or busy machine the first transaction of a fresh process can pass its own limit; what
+                    // was
+                    // made is kept, so trying again is safe.
+                    .onFailure()
+                    .retry()
+                    .withBackOff(Duration.ofMillis(500))
+                    .atMost(BOOTSTRAP_RETRIES_MAX)
+                    .ifNoItem()
+                    .after(BOOTSTRAP_LIMIT)
+                    .failWith(() -> new CommandFailed("The development tenant could not be made within "
+                            + BOOTSTRAP_LIMIT.toSeconds() + " s; is PostgreSQL answering?")));
+        } catch (RuntimeException | Error e) {
+            throw e;
+        } catch (Throwable e) {
+            throw new CommandFailed("The development tenant could not be made: " + e.getMessage(), e);
+        }
     }
 
     private static void greet(Start begun) {

@@ -38,6 +38,9 @@ final class UpCommand implements Callable<Integer> {
 
     private static final List<String> TIERS = List.of("auto", "namespaces", "restricted", "none");
 
+    /** The log category in which the workers' preparation tells its steps. */
+    private static final String PROGRESS = "io.aiel.plane.gateway.app.HydratorAssembly";
+
     @Spec
     private CommandSpec spec = CommandSpec.create();
 
@@ -89,6 +92,11 @@ final class UpCommand implements Callable<Integer> {
             settings.put("quarkus.log.file.enabled", "true");
             settings.put("quarkus.log.file.path", folder.logFile().toString());
             settings.put("quarkus.log.console.level", verbose ? "INFO" : "ERROR");
+            if (!verbose) {
+                // The installation of the worker bundle takes a while: its steps are shown, without the log's clutter.
+                settings.put("quarkus.log.handler.console.\"progress\".format", "%m%n");
+                settings.put("quarkus.log.category.\"" + PROGRESS + "\".handlers", "progress");
+            }
             settings.forEach(System::setProperty);
             Files.createDirectories(folder.logFile().getParent());
             out.println("Starting the server");

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.aiel.plane.vocabulary.Decision;
 import io.aiel.plane.vocabulary.ErrorCode;
 import io.aiel.plane.vocabulary.ExecutionId;
 import io.aiel.plane.vocabulary.JsonText;
@@ -69,6 +70,11 @@ final class Envelopes {
         target.putNull("serialize_ms");
         addOwn(target, meta);
         return text(envelope);
+    }
+
+    /** The decision as it goes on record. */
+    Decision recorded(Decision decision) {
+        return RecordedDecision.withoutArguments(decision, json);
     }
 
     ObjectNode noDetails() {

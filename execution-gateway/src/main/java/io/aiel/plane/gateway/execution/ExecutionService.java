@@ -271,7 +271,7 @@ public final class ExecutionService {
                         Optional.of(run.argumentsDigest()),
                         run.request().timeoutMs(),
                         run.request().idempotencyKey())),
-                chain.append(new AuditEvent.PolicyDecided(run.id(), run.decision())),
+                chain.append(new AuditEvent.PolicyDecided(run.id(), envelopes.recorded(run.decision()))),
                 chain.append(
                         switch (run.decision()) {
                             case Decision.Allow _ -> new AuditEvent.ExecutionAdmitted(run.id());

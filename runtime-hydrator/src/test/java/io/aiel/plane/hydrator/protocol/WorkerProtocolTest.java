@@ -66,7 +66,6 @@ class WorkerProtocolTest {
                 .hasExactlyElementsOfTypes(WorkerEvent.Hello.class, WorkerEvent.Ready.class);
     }
 
-    /** Shown to fail when the length is checked after the allocation: the test then dies of memory. */
     @Test
     void aFrameThatIsTooLongIsRefusedBeforeItsBytesArrive() {
         WorkerProtocol protocol = new WorkerProtocol(1 << 16, 1000);

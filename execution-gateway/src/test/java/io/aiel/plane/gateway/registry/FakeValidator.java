@@ -1,0 +1,76 @@
+package io.aiel.plane.gateway.registry;
+
+import io.aiel.plane.registry.snapshot.SnapshotFile;
+import io.aiel.plane.registry.snapshot.SnapshotStore;
+import io.aiel.plane.registry.snapshot.SnapshotValidator;
+import io.aiel.plane.vocabulary.JsonText;
+import io.quarkus.test.junit.QuarkusTestProfile;
+import io.smallrye.mutiny.Uni;
+import jakarta.enterprise.inject.Alternative;
+import jakarta.inject.Singleton;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/**
+ * Judges a tree by the words in its {@code entry_point.py} instead of running it: {@code BROKEN} is rejected, {@code LATER} cannot be
+ * validated the first time, and each line {@code # tool: name} exports a tool.
+ */
+@Alternative
+@Singleton
+class FakeValidator implements SnapshotValidator {
+    /** Uses the fake in the tests that name this profile, and in no other. */
+    public static final class Profile implements QuarkusTestProfile {
+        @Override
+        public Set<Class<?>> getEnabledAlternatives() {
+            return Set.of(FakeValidator.class);
+        }
+    }
+
+    final AtomicInteger validations = new AtomicInteger();
+    volatile boolean available = true;
+
+    private final SnapshotStore store;
+
+    FakeValidator(SnapshotStore store) {
+        this.store = store;
+    }
+
+    @Override
+    public String bundle() {
+        return "fake";
+    }
+
+    @Override
+    public Uni<Validation> validate(Candidate candidate) {
+        validations.incrementAndGet();
+        Optional<SnapshotFile> entry = candidate.files().stream()
+                .filter(file -> file.path().equals("entry_point.py"))
+                .findFirst();
+        if (!available) {
+            return Uni.createFrom().item(new Validation.Unavailable("the fake has no worker"));
+        }
+        if (entry.isEmpty()) {
+            return Uni.createFrom()
+                    .item(new Validation.Rejected(List.of(new Finding(
+                            "NO_ENTRY_POINT", "there is no entry_point.py", Optional.empty(), Optional.empty()))));
+        }
+        return store.blob(entry.get().digest()).map(bytes -> judge(new String(bytes, StandardCharsets.UTF_8)));
+    }
+
+    private static Validation judge(String source) {
+        if (source.contains("BROKEN")) {
+            return new Validation.Rejected(List.of(
+                    new Finding("IMPORT_FAILED", "it is broken", Optional.of("entry_point.py"), Optional.of(3))));
+        }
+        List<String> tools = source.lines()
+                .filter(line -> line.startsWith("# tool: "))
+                .map(line -> "{\"kind\":\"tool\",\"name\":\"" + line.substring(8)
+                        + "\",\"description\":\"says hello\",\"tags\":[\"greeting\"],\"input_schema\":{\"type\":\"object\"},"
+                        + "\"allowed_actions\":[\"postgres.query\"],\"file\":\"entry_point.py\",\"line\":1}")
+                .toList();
+        return new Validation.Valid("1.8.0", "0.5.3", new JsonText("[" + String.join(",", tools) + "]"));
+    }
+}
