@@ -62,7 +62,6 @@ class AuditResourceTest {
         assertThat(found.path("hash").asText()).isEqualTo(Digest.of(canonical).value());
     }
 
-    /** Seen failing when the record of the reading is left out. */
     @Test
     void recordsWhoReadTheLog() {
         String marker = Ids.create("exec");
