@@ -109,12 +109,22 @@ public final class ExecutionService {
     }
 
     /**
-     * Takes one runner request through the whole sequence.
+     * Takes one runner request through the whole sequence. Cancelling the {@code Uni} says that the client has gone away: the
+     * worker is stopped, and the sequence still goes on to the record of the end.
      *
      * @param document the request as it came
-     * @param departure told when the client has gone away: the worker is then stopped, the record is still written
      */
-    public Uni<ExecutionAnswer> execute(Caller caller, JsonNode document, Departure departure) {
+    public Uni<ExecutionAnswer> execute(Caller caller, JsonNode document) {
+        Departure departure = new Departure();
+        // A subscription of its own: the caller's cancellation must stop the worker, but never the record.
+        return Uni.createFrom()
+                .<ExecutionAnswer>emitter(emitter ->
+                        sequence(caller, document, departure).subscribe().with(emitter::complete, emitter::fail))
+                .onCancellation()
+                .invoke(departure::happened);
+    }
+
+    private Uni<ExecutionAnswer> sequence(Caller caller, JsonNode document, Departure departure) {
         Optional<ExecutionAnswer> refusal = refuseWhenUnable();
         if (refusal.isPresent()) {
             return Uni.createFrom().item(refusal.get());
@@ -577,7 +587,7 @@ public final class ExecutionService {
     }
 
     /** Tells an execution that the client that asked for it has gone away. Thread-safe; fires at most once. */
-    public static final class Departure {
+    private static final class Departure {
         private final AtomicBoolean gone = new AtomicBoolean();
         private volatile Runnable action = () -> {};
 
@@ -590,7 +600,7 @@ public final class ExecutionService {
         }
 
         /** The client has gone. */
-        public void happened() {
+        void happened() {
             if (gone.compareAndSet(false, true)) {
                 action.run();
             }
