@@ -85,7 +85,8 @@ class DocumentationTest {
             assertThat(Pages.text(DOCS.resolve("errors/" + code + ".md")))
                     .startsWith("# " + code + "\n\n" + code.title() + ".")
                     .contains("HTTP status " + Problems.status(code) + ", type `" + Problems.type(code) + "`");
-            assertThat(index).contains("| [" + code + "](" + code + ".md) | " + Problems.status(code) + " | " + code.title());
+            assertThat(index)
+                    .contains("| [" + code + "](" + code + ".md) | " + Problems.status(code) + " | " + code.title());
         });
     }
 
