@@ -185,15 +185,19 @@ public final class OutboxRelay implements AutoCloseable {
 
     private void publish(SqlConnection held, List<Pending> rows) throws InterruptedException, ExecutionException {
         Producer<String, byte[]> to = producer();
-        long deadline = System.nanoTime() + settings.publishTimeout().toNanos();
         List<List<Future<?>>> sent = new ArrayList<>(rows.size());
         for (Pending row : rows) {
-            sent.add(send(to, row));
+            List<Future<?>> acknowledgements = send(to, row);
+            sent.add(acknowledgements);
+            if (acknowledgements.stream().anyMatch(OutboxRelay::isRefusedForAll)) {
+                break;
+            }
         }
+        long deadline = System.nanoTime() + settings.publishTimeout().toNanos();
         List<Long> acknowledged = new ArrayList<>(rows.size());
         Throwable failure = null;
         boolean producerFailed = false;
-        for (int i = 0; i < rows.size(); i++) {
+        for (int i = 0; i < sent.size(); i++) {
             try {
                 for (Future<?> acknowledgement : sent.get(i)) {
                     acknowledgement.get(Math.max(0, deadline - System.nanoTime()), TimeUnit.NANOSECONDS);
@@ -216,6 +220,14 @@ public final class OutboxRelay implements AutoCloseable {
             }
             throw new PublishFailed(rows.size() - acknowledged.size(), failure);
         }
+    }
+
+    /**
+     * Without a broker each send waits its full time for metadata before it fails, so going on after the first would take hours.
+     */
+    private static boolean isRefusedForAll(Future<?> acknowledgement) {
+        return acknowledgement.state() == Future.State.FAILED
+                && !(acknowledgement.exceptionNow() instanceof RecordTooLargeException);
     }
 
     private void mark(SqlConnection held, List<Long> positions) {

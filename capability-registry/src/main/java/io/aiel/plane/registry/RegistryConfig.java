@@ -71,6 +71,22 @@ public interface RegistryConfig {
     @WithDefault("1s")
     Duration sealSweepInterval();
 
+    /** How often what nobody needs any more is cleared away: uploads that are over, and unused blobs. */
+    @WithDefault("10m")
+    Duration sweepInterval();
+
+    /** How many uploads, and how many blobs, one sweep removes at most; when there are more, the next follows soon. */
+    @WithDefault("200")
+    int sweepLimit();
+
+    /** How long after its expiry an upload is forgotten, and with it that it was committed. */
+    @WithDefault("1h")
+    Duration sweepUploadsAfter();
+
+    /** How long after it was last wanted an unused blob is removed; at least five minutes. */
+    @WithDefault("24h")
+    Duration sweepBlobsAfter();
+
     /** For how long this node believes what is current in a project before it looks again: the bound on other nodes' changes. */
     @WithDefault("1500ms")
     Duration currentTtl();

@@ -10,6 +10,7 @@ import jakarta.persistence.Entity;
 import jakarta.persistence.Id;
 import jakarta.persistence.Table;
 import java.time.Instant;
+import java.util.Objects;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
@@ -32,8 +33,9 @@ public class FileEntity {
     @Column
     private long version;
 
+    /** None when deleted. */
     @Column
-    private String digest;
+    private @Nullable String digest;
 
     @Column(name = "size_bytes")
     private long sizeBytes;
@@ -70,8 +72,9 @@ public class FileEntity {
         changed(false, cause, now);
     }
 
-    /** Stays as a marker, so that versions go on counting. */
+    /** Stays as a marker, so that versions go on counting; lets go of its content. */
     void delete(Cause cause, Instant now) {
+        digest = null;
         changed(true, cause, now);
     }
 
@@ -90,8 +93,9 @@ public class FileEntity {
         return version;
     }
 
+    /** The content of a live file. */
     Digest digest() {
-        return new Digest(digest);
+        return new Digest(Objects.requireNonNull(digest, "a deleted file has no content"));
     }
 
     long sizeBytes() {
@@ -102,7 +106,7 @@ public class FileEntity {
         return new StoredFile(
                 path,
                 version,
-                new Digest(digest),
+                digest(),
                 sizeBytes,
                 contentType,
                 updatedAt,

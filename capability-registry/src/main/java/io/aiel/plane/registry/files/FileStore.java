@@ -142,7 +142,7 @@ public class FileStore {
                     "The bytes do not have the SHA-256 that the upload was signed for.",
                     Map.of("expected_sha256", upload.digest().hex(), "found_sha256", found.hex()));
         }
-        // The time says when the blob was last wanted, for whatever clears unused ones away.
+        // The time says when the blob was last wanted: RegistrySweep clears unused ones away.
         return transactions.run(session -> session.createNativeQuery(
                         "INSERT INTO blobs (digest, size_bytes, bytes) VALUES (:digest, :size, :bytes)"
                                 + " ON CONFLICT (digest) DO UPDATE SET stored_at = now()")
@@ -228,10 +228,13 @@ public class FileStore {
         checkLimits(totals, moreFiles, moreBytes);
         Uni<Void> free =
                 live.isPresent() ? Uni.createFrom().voidItem() : NameClashes.check(session, scope.project(), path);
+        Optional<Digest> before = live.map(FileEntity::digest);
         return free.chain(() -> write(session, scope, cause, path, upload, current, now))
+                .call(() -> letGo(session, before))
                 .call(() -> Trees.changed(session, scope, moreFiles, moreBytes, config.quietPeriod(), cause))
                 .invoke(file -> upload.committed(file.version(), now))
-                .call(file -> record(session, cause, scope, "file.committed", file))
+                .call(file ->
+                        record(session, cause, scope, "file.committed", file.path(), file.version(), file.digest()))
                 .map(file -> new Committed(file, true));
     }
 
@@ -281,18 +284,37 @@ public class FileStore {
             return Uni.createFrom().item(false);
         }
         expected.ifPresent(wanted -> checkVersion(path, wanted, found));
+        Digest before = file.digest();
         file.delete(cause, clock.instant());
         return session.flush()
+                .chain(() -> letGo(session, Optional.of(before)))
                 .chain(() -> Trees.changed(session, scope, -1, -file.sizeBytes(), config.quietPeriod(), cause))
-                .chain(() -> record(session, cause, scope, "file.deleted", file.view()))
+                .chain(() -> record(session, cause, scope, "file.deleted", path.toString(), file.version(), before))
                 .replaceWith(true);
     }
 
-    private Uni<Void> record(Mutiny.Session session, Cause cause, ProjectScope scope, String what, StoredFile file) {
+    /** Its time starts anew, so that a seal or a hydration that read the tree before still finds the blob. */
+    private static Uni<Void> letGo(Mutiny.Session session, Optional<Digest> blob) {
+        return blob.isEmpty()
+                ? Uni.createFrom().voidItem()
+                : session.createNativeQuery("UPDATE blobs SET stored_at = now() WHERE digest = :digest")
+                        .setParameter("digest", blob.get().value())
+                        .executeUpdate()
+                        .replaceWithVoid();
+    }
+
+    private Uni<Void> record(
+            Mutiny.Session session,
+            Cause cause,
+            ProjectScope scope,
+            String what,
+            String path,
+            long version,
+            Digest digest) {
         Map<String, String> facts = new LinkedHashMap<>();
-        facts.put("path", file.path());
-        facts.put("version", Long.toString(file.version()));
-        facts.put("digest", file.digest().value());
+        facts.put("path", path);
+        facts.put("version", Long.toString(version));
+        facts.put("digest", digest.value());
         return journal.changed(session, cause, scope, what, scope.project().value(), facts);
     }
 

@@ -1,8 +1,12 @@
 package io.aiel.plane.registry.snapshot;
 
+import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.StreamReadConstraints;
+import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -11,6 +15,8 @@ import io.aiel.plane.vocabulary.CapabilityKind;
 import io.aiel.plane.vocabulary.CapabilityRef;
 import io.aiel.plane.vocabulary.Digest;
 import io.aiel.plane.vocabulary.JsonText;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -25,7 +31,18 @@ import org.jspecify.annotations.Nullable;
 final class Exports {
     static final int CAPABILITIES_MAX = 2_000;
 
-    private static final ObjectMapper JSON = new ObjectMapper();
+    /** The whole array, characters. */
+    static final int EXPORTS_MAX = 8_388_608;
+
+    private static final ObjectMapper JSON = JsonMapper.builder(JsonFactory.builder()
+                    .streamReadConstraints(StreamReadConstraints.builder()
+                            .maxNestingDepth(200)
+                            .maxNumberLength(100)
+                            .build())
+                    .build())
+            .enable(DeserializationFeature.FAIL_ON_READING_DUP_TREE_KEY, DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+            .build();
+    private static final int VERSION_MAX = 100;
     private static final int TEXT_MAX = 8_192;
     private static final int LIST_MAX = 256;
     private static final int SCHEMA_MAX = 262_144;
@@ -41,8 +58,25 @@ final class Exports {
         }
     }
 
+    /** Reads what the sandbox reported; the versions are part of it. */
+    static List<JsonNode> read(SnapshotValidator.Validation.Valid reported) {
+        version("sdk_version", reported.sdkVersion());
+        version("runtime_version", reported.runtimeVersion());
+        return read(reported.exports());
+    }
+
+    private static void version(String member, String value) {
+        if (value.length() > VERSION_MAX || !storable(value)) {
+            throw new InvalidExports("the " + member + " is no text of at most " + VERSION_MAX + " plain characters");
+        }
+    }
+
     /** The elements, sorted by kind and name, with nothing in them but what is documented. */
     static List<JsonNode> read(JsonText exports) {
+        if (exports.value().length() > EXPORTS_MAX) {
+            throw new InvalidExports(
+                    "the exports have " + exports.value().length() + " characters; the limit is " + EXPORTS_MAX);
+        }
         JsonNode array;
         try {
             array = JSON.readTree(exports.value());
@@ -69,7 +103,37 @@ final class Exports {
                 throw new InvalidExports("two capabilities are called " + ref);
             }
         }
+        cleaned.forEach(Exports::checkCanonical);
         return cleaned;
+    }
+
+    /** Schemas may hold what the canonical form cannot, such as numbers beyond a double or half a surrogate pair. */
+    private static void checkCanonical(JsonNode export) {
+        if (hasInfinity(export)) {
+            throw new InvalidExports(ref(export) + " has a number that is too large");
+        }
+        try {
+            if (!wellFormed(Manifest.canonical(export))) {
+                throw new InvalidExports(ref(export) + " has a text that is no Unicode");
+            }
+        } catch (IllegalStateException | UncheckedIOException e) {
+            throw new InvalidExports(ref(export) + " has a value that canonical JSON cannot hold");
+        }
+    }
+
+    /** Would be written as a text, and so say something else than was reported. */
+    private static boolean hasInfinity(JsonNode node) {
+        return (node.isDouble() && !Double.isFinite(node.doubleValue()))
+                || StreamSupport.stream(node.spliterator(), false).anyMatch(Exports::hasInfinity);
+    }
+
+    /** Whether it can go to the database and to a terminal: no control characters, no half surrogate pairs. */
+    private static boolean storable(String text) {
+        return text.chars().noneMatch(Character::isISOControl) && wellFormed(text);
+    }
+
+    private static boolean wellFormed(String text) {
+        return StandardCharsets.UTF_8.newEncoder().canEncode(text);
     }
 
     private static ObjectNode clean(JsonNode element) {
@@ -95,10 +159,13 @@ final class Exports {
     }
 
     private static CapabilityRef ref(JsonNode element) {
+        JsonNode kind = element.path("kind");
+        JsonNode name = element.path("name");
+        if (!kind.isTextual() || !name.isTextual() || !storable(name.textValue())) {
+            throw new InvalidExports("an export has no kind or no name, or a name with control characters");
+        }
         try {
-            return new CapabilityRef(
-                    CapabilityKind.parse(element.path("kind").asText()),
-                    element.path("name").asText());
+            return new CapabilityRef(CapabilityKind.parse(kind.textValue()), name.textValue());
         } catch (IllegalArgumentException e) {
             throw new InvalidExports("an export is not nameable: " + e.getMessage());
         }

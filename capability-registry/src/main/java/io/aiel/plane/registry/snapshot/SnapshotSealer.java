@@ -355,7 +355,7 @@ public class SnapshotSealer {
         return switch (validation) {
             case SnapshotValidator.Validation.Valid valid -> {
                 try {
-                    List<JsonNode> exports = Exports.read(valid.exports());
+                    List<JsonNode> exports = Exports.read(valid);
                     yield finish(
                             scope, leased, sealedValid(scope, leased, candidate, contents, valid, exports), exports);
                 } catch (Exports.InvalidExports invalid) {

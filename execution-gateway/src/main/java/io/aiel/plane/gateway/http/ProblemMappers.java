@@ -98,7 +98,7 @@ public class ProblemMappers {
         };
     }
 
-    /** Anything else is a fault of ours: the cause goes to the log, never to the caller. */
+    /** Anything else is a fault of ours or a database that is gone: the cause goes to the log, never to the caller. */
     @ServerExceptionMapper
     public Response fault(Throwable fault) {
         return internal(fault);
@@ -112,6 +112,12 @@ public class ProblemMappers {
     }
 
     private Response internal(Throwable fault) {
+        if (DatabaseGone.isCauseOf(fault)) {
+            LOG.warnf("the database cannot be reached requestId=%s: %s", RequestIds.of(routing), fault.toString());
+            return Problems.response(
+                    new Refusal(ErrorCode.NOT_READY, "The database cannot be reached now; try again shortly.")
+                            .retryAfter(2));
+        }
         LOG.errorf(fault, "request failed requestId=%s", RequestIds.of(routing));
         return Problems.response(new Refusal(
                 ErrorCode.INTERNAL, "The plane failed; an operator finds the cause under the X-Request-Id."));

@@ -8,6 +8,7 @@ import io.aiel.plane.gateway.EmbeddedServers;
 import io.aiel.plane.gateway.embedded.EmbeddedKafka;
 import java.io.Closeable;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -69,17 +70,32 @@ class AuditPipelineOnEmbeddedServersTest extends AuditPipelineContract {
         }
     }
 
+    /** Seen failing when the relay sends the whole batch before it looks: each send waits its full time then. */
+    @Test
+    void saysSoonThatThereIsNoKafkaAndStopsSoon() {
+        try (AuditServers own = on(EmbeddedServers.settings(false), "audit_away", "127.0.0.1:1")) {
+            var outbox = own.outbox();
+            append(own, outbox, new Executions(java.time.Clock.systemUTC()), 50);
+
+            OutboxRelay relay = own.relay(outbox);
+
+            AuditServers.until(
+                    "the relay says so", () -> relay.status().trouble().isPresent());
+            long before = System.nanoTime();
+            relay.close();
+            assertThat(Duration.ofNanos(System.nanoTime() - before)).isLessThan(Duration.ofSeconds(20));
+            assertThat(own.count("SELECT count(*) FROM audit_outbox WHERE published_at IS NULL"))
+                    .isEqualTo(200);
+        }
+    }
+
     private static void stop(@Nullable Process process) {
         if (process == null) {
             return;
         }
-        process.destroy();
-        if (process.onExit()
-                .completeOnTimeout(process, 30, TimeUnit.SECONDS)
-                .join()
-                .isAlive()) {
-            process.destroyForcibly();
-        }
+        // At once: nothing of it is needed any more, and its folder can only be removed when it is gone.
+        process.destroyForcibly();
+        process.onExit().orTimeout(30, TimeUnit.SECONDS).join();
     }
 
     private static List<AuditRecord> append(

@@ -76,11 +76,13 @@ class ProblemsTest {
                 .isFalse();
     }
 
-    /** Broken once in each direction, by removing a page and by adding one. */
+    /** Seen to fail with a page that belongs to no code. */
     @Test
     void hasAPageForEachCodeAndACodeForEachPage() throws IOException {
         try (Stream<Path> pages = Files.list(PAGES)) {
-            Set<String> found = pages.map(page -> page.getFileName().toString()).collect(Collectors.toSet());
+            Set<String> found = pages.map(page -> page.getFileName().toString())
+                    .filter(name -> !name.equals("README.md"))
+                    .collect(Collectors.toSet());
 
             assertThat(found)
                     .isEqualTo(Arrays.stream(ErrorCode.values())

@@ -4,23 +4,29 @@ import io.aiel.plane.registry.snapshot.SnapshotFile;
 import io.aiel.plane.registry.snapshot.SnapshotStore;
 import io.aiel.plane.registry.snapshot.SnapshotValidator;
 import io.aiel.plane.vocabulary.JsonText;
+import io.aiel.plane.vocabulary.ProjectId;
 import io.quarkus.test.junit.QuarkusTestProfile;
 import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.inject.Alternative;
 import jakarta.inject.Singleton;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
  * Judges a tree by the words in its {@code entry_point.py} instead of running it: {@code BROKEN} is rejected, {@code LATER} cannot be
- * validated the first time, and each line {@code # tool: name} exports a tool.
+ * validated the first time, each line {@code # tool: name} exports a tool, and what follows {@code # exports: } is reported as it is.
  */
 @Alternative
 @Singleton
 class FakeValidator implements SnapshotValidator {
+    static final String EXPORTS = "# exports: ";
+
     /** Uses the fake in the tests that name this profile, and in no other. */
     public static final class Profile implements QuarkusTestProfile {
         @Override
@@ -30,6 +36,10 @@ class FakeValidator implements SnapshotValidator {
     }
 
     final AtomicInteger validations = new AtomicInteger();
+    final Map<ProjectId, AtomicInteger> validationsOf = new ConcurrentHashMap<>();
+    /** Validations of these projects begin when the future completes. */
+    final Map<ProjectId, CompletableFuture<Void>> held = new ConcurrentHashMap<>();
+
     volatile boolean available = true;
 
     private final SnapshotStore store;
@@ -45,7 +55,14 @@ class FakeValidator implements SnapshotValidator {
 
     @Override
     public Uni<Validation> validate(Candidate candidate) {
+        ProjectId project = candidate.scope().project();
         validations.incrementAndGet();
+        validationsOf.computeIfAbsent(project, _ -> new AtomicInteger()).incrementAndGet();
+        CompletableFuture<Void> released = held.getOrDefault(project, CompletableFuture.completedFuture(null));
+        return Uni.createFrom().completionStage(released).chain(() -> verdict(candidate));
+    }
+
+    private Uni<Validation> verdict(Candidate candidate) {
         Optional<SnapshotFile> entry = candidate.files().stream()
                 .filter(file -> file.path().equals("entry_point.py"))
                 .findFirst();
@@ -64,6 +81,10 @@ class FakeValidator implements SnapshotValidator {
         if (source.contains("BROKEN")) {
             return new Validation.Rejected(List.of(
                     new Finding("IMPORT_FAILED", "it is broken", Optional.of("entry_point.py"), Optional.of(3))));
+        }
+        int exports = source.indexOf(EXPORTS);
+        if (exports >= 0) {
+            return new Validation.Valid("1.8.0", "0.5.3", new JsonText(source.substring(exports + EXPORTS.length())));
         }
         List<String> tools = source.lines()
                 .filter(line -> line.startsWith("# tool: "))
