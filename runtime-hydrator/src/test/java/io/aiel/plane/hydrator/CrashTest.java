@@ -11,7 +11,6 @@ import org.junit.jupiter.api.Test;
 
 /** What a server that is killed leaves behind, and what the next one does about it. */
 class CrashTest {
-    /** Seen to fail: with {@link RunFolder} not looking for the folders of others; with stale cgroups left alone. */
     @Test
     void theNextServerRemovesWhatAKilledOneLeft() throws Exception {
         Path folder;

@@ -250,7 +250,6 @@ class ProcessHydratorTest {
         assertThat(Plane.code(plane.call(snapshot, "echo", "{}"))).isEqualTo("OK");
     }
 
-    /** Seen to fail: with the worker's word that it is tainted not listened to. */
     @Test
     void aTaintedWorkerIsNotUsedAgain() throws Exception {
         SnapshotFiles own = plane.snapshot(CODE + "\n# tainted\n");
@@ -263,7 +262,6 @@ class ProcessHydratorTest {
                 .isEqualTo(1);
     }
 
-    /** Seen to fail: with a busy worker handed out when none is idle. */
     @Test
     void aWorkerRunsOneExecutionAtATime() throws Exception {
         SnapshotFiles own = plane.snapshot(CODE + "\n# side by side\n");
@@ -376,7 +374,6 @@ class ProcessHydratorTest {
         assertThat(late.usage().wallMs()).isLessThan(5000);
     }
 
-    /** Seen to fail: with the obligation left out of the worker's limits. */
     @Test
     void theDecisionsMemoryObligationIsTheWorkersLimit() throws Exception {
         String request = Plane.tool("hold", "{\"mib\":120}");
@@ -402,7 +399,6 @@ class ProcessHydratorTest {
                 .isEqualTo("MEMORY_LIMIT");
     }
 
-    /** Seen to fail: with the wait for a validated snapshot to load left without its limit. */
     @Test
     void aSnapshotThatHangsOnImportIsRejectedAtTheLimit() throws Exception {
         HydratorSettings.Times usual = Plane.settings().times();
@@ -422,7 +418,6 @@ class ProcessHydratorTest {
         }
     }
 
-    /** Seen to fail: with each end of a worker called a lost one. */
     @ParameterizedTest
     @CsvSource(delimiter = '|', textBlock = """
                     x = [bytearray(b'x' * (8 << 20)) for _ in range(1000)]               | MEMORY_LIMIT

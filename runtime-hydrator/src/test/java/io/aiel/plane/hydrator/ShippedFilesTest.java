@@ -21,7 +21,6 @@ class ShippedFilesTest {
     @TempDir
     Path folder;
 
-    /** Seen to fail: with only the first of a jar's entries read. */
     @Test
     void outOfAJarComesWhatComesOutOfAFolder() throws Exception {
         Path classes = Path.of(ShippedFiles.class

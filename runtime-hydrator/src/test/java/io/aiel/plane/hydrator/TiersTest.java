@@ -31,7 +31,6 @@ class TiersTest {
         return server(Namespaces.ofItsOwn("--mount", "--pid", "--fork", "--mount-proc", "--kill-child"), isolation);
     }
 
-    /** Seen to fail: with the self-test left out for this tier too. */
     @Test
     void restrictedByNameIsHadAndProvedByTheSelfTest() throws Exception {
         Seen seen = server("restricted");
@@ -47,7 +46,6 @@ class TiersTest {
         assertThat(seen.output()).contains("The sandbox held against").doesNotContain("isolation is 'none'");
     }
 
-    /** Seen to fail: without the warning. */
     @Test
     void noneByNameRunsAndIsLoudAboutIt() throws Exception {
         Seen seen = server("none");
@@ -65,9 +63,6 @@ class TiersTest {
 
     /**
      * As root of a user namespace with one id in which no other may be made: like root in a container without rights.
-     *
-     * <p>Seen to fail: with a launcher that takes {@code restricted} for {@code auto} when it may not make namespaces, once
-     * without and once with the server's own look at the tier, which then says so.
      */
     @Test
     void autoWhereNamespacesCannotBeHadIsNotReadyAndRunsNothing() throws Exception {
