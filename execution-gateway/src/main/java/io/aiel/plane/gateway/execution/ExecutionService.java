@@ -109,12 +109,22 @@ public final class ExecutionService {
     }
 
     /**
-     * Takes one runner request through the whole sequence.
+     * Takes one runner request through the whole sequence. Cancelling the {@code Uni} says that the client has gone away: the
+     * worker is stopped, and the sequence still goes on to the record of the end.
      *
      * @param document the request as it came
-     * @param departure told when the client has gone away: the worker is then stopped, the record is still written
      */
-    public Uni<ExecutionAnswer> execute(Caller caller, JsonNode document, Departure departure) {
+    public Uni<ExecutionAnswer> execute(Caller caller, JsonNode document) {
+        Departure departure = new Departure();
+        // A subscription of its own: the caller's cancellation must stop the worker, but never the record.
+        return Uni.createFrom()
+                .<ExecutionAnswer>emitter(emitter ->
+                        sequence(caller, document, departure).subscribe().with(emitter::complete, emitter::fail))
+                .onCancellation()
+                .invoke(departure::happened);
+    }
+
+    private Uni<ExecutionAnswer> sequence(Caller caller, JsonNode document, Departure departure) {
         Optional<ExecutionAnswer> refusal = refuseWhenUnable();
         if (refusal.isPresent()) {
             return Uni.createFrom().item(refusal.get());
@@ -354,10 +364,7 @@ public final class ExecutionService {
                 runnerDocument(run, timeoutMs),
                 Duration.ofMillis(timeoutMs),
                 workerEnvironment(run));
-        RunningExecution running = hydrator.run(request, allow, worker);
-        live.running(run.id(), running);
-        departure.then(running::cancel);
-        return Uni.createFrom().completionStage(running.outcome()).chain(outcome -> {
+        return outcome(run, request, allow, worker, departure).chain(outcome -> {
             span.setAttribute("plane.worker", worker.id());
             if (outcome instanceof ExecutionOutcome.Ended ended) {
                 span.setStatus(StatusCode.ERROR, ended.code().name());
@@ -365,6 +372,23 @@ public final class ExecutionService {
             span.end();
             return close(run, outcome, worker, chain);
         });
+    }
+
+    /** Never fails: once admitted, an execution has an end, also when the hydrator breaks its promises. */
+    private Uni<ExecutionOutcome> outcome(
+            Run run, HydrationRequest request, Decision.Allow allow, WorkerRecord worker, Departure departure) {
+        return Uni.createFrom()
+                .completionStage(() -> {
+                    RunningExecution running = hydrator.run(request, allow, worker);
+                    live.running(run.id(), running);
+                    departure.then(running::cancel);
+                    return running.outcome();
+                })
+                .onFailure()
+                .recoverWithItem(failure -> {
+                    LOG.errorf(failure, "the hydrator failed on %s", run.id());
+                    return new ExecutionOutcome.Ended(ErrorCode.INTERNAL, ErrorCode.INTERNAL.title(), Usage.NONE);
+                });
     }
 
     private JsonText runnerDocument(Run run, int timeoutMs) {
@@ -400,45 +424,24 @@ public final class ExecutionService {
     // 6 close
 
     private Uni<ExecutionAnswer> close(Run run, ExecutionOutcome outcome, WorkerRecord worker, AuditChain chain) {
-        Usage usage = outcome.usage();
-        Envelopes.Meta meta = meta(run, usage, worker.isolation(), worker.logs());
-        final int httpStatus;
-        final JsonText envelope;
-        final ExecutionStatus status;
-        final String code;
-        final Optional<Digest> resultDigest;
-        String message = "";
-        switch (outcome) {
-            case ExecutionOutcome.Answered answered -> {
-                httpStatus = answered.httpStatus();
-                envelope = envelopes.completed(answered.envelope(), meta);
-                code = answered.errorCode();
-                status = statusOf(answered);
-                resultDigest = answered.ok()
-                        ? Optional.of(
-                                Digest.of(envelopes.result(answered.envelope()).value()))
-                        : Optional.empty();
-                message = answered.ok() ? "" : envelopes.errorMessage(answered.envelope());
-            }
-            case ExecutionOutcome.Ended ended -> {
-                httpStatus = envelopes.status(ended.code());
-                envelope = envelopes.failed(ended.code(), ended.detail(), envelopes.noDetails(), meta);
-                code = ended.code().name();
-                status = statusOf(ended.code());
-                resultDigest = Optional.empty();
-                message = ended.detail();
-            }
-        }
+        End end = end(run, outcome, worker);
         AuditRecord record = chain.append(new AuditEvent.ExecutionFinished(
-                run.id(), status.wireName(), httpStatus, code, resultDigest, usage, worker.isolation(), worker.id()));
+                run.id(),
+                end.status().wireName(),
+                end.httpStatus(),
+                end.code(),
+                end.resultDigest(),
+                outcome.usage(),
+                worker.isolation(),
+                worker.id()));
         Closure closure = new Closure(
                 run.id(),
-                status,
-                httpStatus,
-                code,
-                limited(message),
-                resultDigest,
-                usage,
+                end.status(),
+                end.httpStatus(),
+                end.code(),
+                limited(end.message()),
+                end.resultDigest(),
+                outcome.usage(),
                 worker.isolation(),
                 worker.id(),
                 clock.instant(),
@@ -456,22 +459,78 @@ public final class ExecutionService {
                 .transform((effective, failure) -> {
                     if (failure != null) {
                         LOG.errorf(failure, "the end of %s could not be recorded; recovery will close it", run.id());
-                        return new ExecutionAnswer.Refused(
+                        return withheld(
                                 ErrorCode.ADMISSION_UNAVAILABLE,
                                 "The execution " + run.id()
                                         + " ran, but its end could not be recorded, so its result is"
-                                        + " withheld; it will be closed as lost.",
-                                Optional.empty());
+                                        + " withheld; it will be closed as lost.");
                     }
                     if (!effective) {
-                        return new ExecutionAnswer.Refused(
+                        return withheld(
                                 ErrorCode.EXECUTION_LOST,
-                                "The execution " + run.id() + " was closed by recovery before it ended.",
-                                Optional.empty());
+                                "The execution " + run.id() + " was closed by recovery before it ended.");
                     }
-                    metrics.finished(run.target(), status, run.elapsed(clock));
-                    return new ExecutionAnswer.Envelope(httpStatus, envelope, Optional.of(run.id()));
+                    metrics.finished(run.target(), end.status(), run.elapsed(clock));
+                    return new ExecutionAnswer.Envelope(end.httpStatus(), end.envelope(), Optional.of(run.id()));
                 });
+    }
+
+    private static ExecutionAnswer withheld(ErrorCode code, String detail) {
+        return new ExecutionAnswer.Refused(code, detail, Optional.empty());
+    }
+
+    /** How an execution ended, as it is recorded and answered. */
+    private record End(
+            int httpStatus,
+            JsonText envelope,
+            ExecutionStatus status,
+            String code,
+            Optional<Digest> resultDigest,
+            String message) {}
+
+    private End end(Run run, ExecutionOutcome outcome, WorkerRecord worker) {
+        return switch (outcome) {
+            case ExecutionOutcome.Answered answered -> {
+                try {
+                    yield answered(run, answered, worker);
+                } catch (RuntimeException e) {
+                    // User code shares the worker's process and can send what it likes: an answer that is none is its
+                    // crash.
+                    LOG.warnf("the worker's answer to %s cannot be read: %s", run.id(), e.toString());
+                    yield ended(
+                            run, ErrorCode.WORKER_LOST, "the worker's answer cannot be read", outcome.usage(), worker);
+                }
+            }
+            case ExecutionOutcome.Ended ended -> ended(run, ended.code(), ended.detail(), ended.usage(), worker);
+        };
+    }
+
+    private End answered(Run run, ExecutionOutcome.Answered answered, WorkerRecord worker) {
+        if (answered.httpStatus() < 100 || answered.httpStatus() > 599) {
+            throw new IllegalArgumentException("http_status " + answered.httpStatus());
+        }
+        return new End(
+                answered.httpStatus(),
+                envelopes.completed(
+                        answered.envelope(), meta(run, answered.usage(), worker.isolation(), worker.logs())),
+                statusOf(answered),
+                answered.errorCode(),
+                answered.ok()
+                        ? Optional.of(
+                                Digest.of(envelopes.result(answered.envelope()).value()))
+                        : Optional.empty(),
+                answered.ok() ? "" : envelopes.errorMessage(answered.envelope()));
+    }
+
+    private End ended(Run run, ErrorCode code, String detail, Usage usage, WorkerRecord worker) {
+        Envelopes.Meta meta = meta(run, usage, worker.isolation(), worker.logs());
+        return new End(
+                envelopes.status(code),
+                envelopes.failed(code, detail, envelopes.noDetails(), meta),
+                statusOf(code),
+                code.name(),
+                Optional.empty(),
+                detail);
     }
 
     private static ExecutionStatus statusOf(ExecutionOutcome.Answered answered) {
@@ -577,7 +636,7 @@ public final class ExecutionService {
     }
 
     /** Tells an execution that the client that asked for it has gone away. Thread-safe; fires at most once. */
-    public static final class Departure {
+    private static final class Departure {
         private final AtomicBoolean gone = new AtomicBoolean();
         private volatile Runnable action = () -> {};
 
@@ -590,7 +649,7 @@ public final class ExecutionService {
         }
 
         /** The client has gone. */
-        public void happened() {
+        void happened() {
             if (gone.compareAndSet(false, true)) {
                 action.run();
             }

@@ -5,7 +5,6 @@ import io.aiel.plane.audit.AuditTrail;
 import io.aiel.plane.gateway.execution.Caller;
 import io.aiel.plane.gateway.execution.ExecutionAnswer;
 import io.aiel.plane.gateway.execution.ExecutionQueries;
-import io.aiel.plane.gateway.execution.ExecutionService.Departure;
 import io.aiel.plane.gateway.execution.Executions;
 import io.aiel.plane.vocabulary.ErrorCode;
 import io.aiel.plane.vocabulary.ExecutionId;
@@ -49,7 +48,7 @@ public class ExecutionsResource {
         this.routing = routing;
     }
 
-    /** Runs one runner request; the answer is the execution envelope and its status the envelope's. */
+    /** Runs one runner request; the answer is the envelope, its status the envelope's. A client that leaves cancels the run. */
     @POST
     @Consumes(MediaType.APPLICATION_JSON)
     @PlaneAction(value = "execution.invoke", deferred = true)
@@ -58,14 +57,7 @@ public class ExecutionsResource {
         if (request == null) {
             throw new Refusal(ErrorCode.MALFORMED_REQUEST, "The body is empty; send a runner request as JSON.");
         }
-        Departure departure = new Departure();
-        // The response of a connection that was closed never ends: that is how a client shows that it has gone.
-        routing.response().closeHandler(_ -> {
-            if (!routing.response().ended()) {
-                departure.happened();
-            }
-        });
-        return executions.service().execute(caller(), request, departure).map(ExecutionsResource::response);
+        return executions.service().execute(caller(), request).map(ExecutionsResource::response);
     }
 
     @GET
