@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -35,7 +36,8 @@ final class PgAuditLog {
             ON CONFLICT (stream, sequence) DO NOTHING
             """;
     private static final String LOOK_BACK = """
-            SELECT r.stream, r.sequence, e.hash, e.prev, b.hash AS before_hash, a.prev AS after_prev
+            SELECT r.stream, r.sequence, e.hash, e.prev, b.hash AS before_hash, a.prev AS after_prev,
+                   a.hash AS after_hash
             FROM unnest($1::text[], $2::bigint[]) AS r (stream, sequence)
             JOIN audit_events e ON e.stream = r.stream AND e.sequence = r.sequence
             LEFT JOIN audit_events b ON b.stream = r.stream AND b.sequence = r.sequence - 1
@@ -62,6 +64,8 @@ final class PgAuditLog {
             """;
     private static final String OPEN_ALARMS = "SELECT count(*) FROM audit_alarms WHERE resolved_at IS NULL";
 
+    private static final String DOES_NOT_CONTINUE = "it does not continue from the one before";
+
     private final Pool pool;
 
     /**
@@ -79,7 +83,8 @@ final class PgAuditLog {
             String hash,
             String prev,
             @Nullable String beforeHash,
-            @Nullable String afterPrev) {}
+            @Nullable String afterPrev,
+            @Nullable String afterHash) {}
 
     PgAuditLog(Pool pool) {
         this.pool = pool;
@@ -152,9 +157,11 @@ final class PgAuditLog {
         for (Row row : rows) {
             kept.put(
                     new Key(row.getString(0), row.getLong(1)),
-                    new Neighbours(row.getString(2), row.getString(3), row.getString(4), row.getString(5)));
+                    new Neighbours(
+                            row.getString(2), row.getString(3), row.getString(4), row.getString(5), row.getString(6)));
         }
-        List<Alarm> alarms = new ArrayList<>();
+        // A set, as two records of one batch may both show the same.
+        Set<Alarm> alarms = new LinkedHashSet<>();
         Set<Key> checked = new HashSet<>();
         for (LogEntry entry : entries) {
             Key key = new Key(entry.stream(), entry.sequence());
@@ -169,24 +176,20 @@ final class PgAuditLog {
                 checkChain(key, stored, alarms);
             }
         }
-        return alarms;
+        return List.copyOf(alarms);
     }
 
-    private static void checkChain(Key key, Neighbours stored, List<Alarm> alarms) {
+    private static void checkChain(Key key, Neighbours stored, Set<Alarm> alarms) {
         String before = key.sequence() == 1 ? AuditCodec.GENESIS.value() : stored.beforeHash();
         if (before == null) {
             alarms.add(alarm(Alarm.Kind.GAP, key, "", stored.hash(), "the record before it is missing"));
         } else if (!before.equals(stored.prev())) {
-            alarms.add(alarm(
-                    Alarm.Kind.BROKEN_CHAIN, key, before, stored.hash(), "it does not continue from the one before"));
+            alarms.add(alarm(Alarm.Kind.BROKEN_CHAIN, key, before, stored.hash(), DOES_NOT_CONTINUE));
         }
-        if (stored.afterPrev() != null && !stored.afterPrev().equals(stored.hash())) {
-            alarms.add(alarm(
-                    Alarm.Kind.BROKEN_CHAIN,
-                    new Key(key.stream(), key.sequence() + 1),
-                    stored.hash(),
-                    stored.afterPrev(),
-                    "it was there first and does not continue from the one before"));
+        // A record that came late may show that the one after it, which was there first, does not fit.
+        if (stored.afterHash() != null && !stored.hash().equals(stored.afterPrev())) {
+            Key after = new Key(key.stream(), key.sequence() + 1);
+            alarms.add(alarm(Alarm.Kind.BROKEN_CHAIN, after, stored.hash(), stored.afterHash(), DOES_NOT_CONTINUE));
         }
     }
 

@@ -172,7 +172,10 @@ abstract class AuditPipelineContract {
         assertLogHolds(written);
     }
 
-    /** A forged record that came first must not make the real one disappear. */
+    /**
+     * A forged record that came first must not make the real one disappear. Seen failing when rows are deleted whatever hash the
+     * log holds.
+     */
     @Test
     void keepsTheOutboxRowWhenTheLogHoldsAnotherRecordInItsPlace() throws Exception {
         List<AuditRecord> written = write(1);
@@ -294,7 +297,7 @@ abstract class AuditPipelineContract {
         assertLogHolds(written);
     }
 
-    /** Seen failing without the lock on the stream's head: two writers got the same sequence. */
+    /** Seen failing when the stream's head is read without locking its row. */
     @Test
     void numbersTheControlStreamWithoutGapsWhenManyWriteAtOnce() {
         ControlAudit audit = new ControlAudit(executions.codec, outbox);
@@ -452,7 +455,7 @@ abstract class AuditPipelineContract {
                 page.records().forEach(record -> ids.add(record.id().value()));
                 cursor = page.next();
                 pages++;
-            } while (cursor.isPresent());
+            } while (cursor.isPresent() && pages < 100);
 
             assertThat(pages).isEqualTo(15);
             assertThat(ids).hasSize(100).doesNotHaveDuplicates();

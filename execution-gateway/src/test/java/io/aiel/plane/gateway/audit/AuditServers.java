@@ -17,6 +17,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.UUID;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import org.flywaydb.core.Flyway;
@@ -33,7 +34,7 @@ final class AuditServers implements AutoCloseable {
     private final List<Runnable> open = new ArrayList<>();
 
     /**
-     * @param name names the schema, which must not exist, and the topics
+     * @param name names the schema, which must not exist
      */
     AuditServers(String name, String jdbcUrl, String user, String password, String bootstrap) {
         Flyway.configure()
@@ -53,8 +54,10 @@ final class AuditServers implements AutoCloseable {
                                 .addProperty("application_name", name))
                 .using(vertx.getDelegate())
                 .build());
-        auditTopic = name + ".audit";
-        telemetryTopic = name + ".telemetry";
+        // Kafka's folder may outlive the database, and with it what an earlier run sent.
+        String run = name + "." + UUID.randomUUID();
+        auditTopic = run + ".audit";
+        telemetryTopic = run + ".telemetry";
         kafka = Map.of("bootstrap.servers", bootstrap, "reconnect.backoff.ms", 50, "reconnect.backoff.max.ms", 500);
     }
 

@@ -1,0 +1,5 @@
+/** Breaks rules on purpose, so that they can be seen to fail. */
+@NullMarked
+package io.aiel.plane.architecture.counterexample.audit;
+
+import org.jspecify.annotations.NullMarked;

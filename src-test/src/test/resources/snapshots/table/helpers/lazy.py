@@ -1,0 +1,1 @@
+NAME = "imported when first called"
