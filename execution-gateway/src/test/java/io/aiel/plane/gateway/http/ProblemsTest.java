@@ -76,7 +76,7 @@ class ProblemsTest {
                 .isFalse();
     }
 
-    /** Broken once in each direction, by removing a page and by adding one. */
+    /** Seen to fail with a page that belongs to no code. */
     @Test
     void hasAPageForEachCodeAndACodeForEachPage() throws IOException {
         try (Stream<Path> pages = Files.list(PAGES)) {

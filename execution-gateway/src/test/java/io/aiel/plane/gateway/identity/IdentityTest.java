@@ -87,7 +87,7 @@ class IdentityTest {
                 .isEqualTo(200);
     }
 
-    /** Broken once by making {@code Authentication.presented} take the first header: the case of two tokens turned red. */
+    /** Meant to fail when broken by making {@code Authentication.presented} take the first header: the case of two tokens turned red. */
     @Test
     void answersEveryFailedAuthenticationAlike() {
         String expired = mint("{\"name\": \"short\", \"scopes\": [\"*\"]}").text("token");
@@ -117,7 +117,7 @@ class IdentityTest {
         });
     }
 
-    /** Broken once by not filtering on the tenant in {@code Directory}: the other tenant's ids answered 403 instead. */
+    /** Meant to fail when broken by not filtering on the tenant in {@code Directory}: the other tenant's ids answered 403 instead. */
     @Test
     void answersAnotherTenantsIdExactlyAsAnUnknownOne() {
         Plane.Answer stranger = plane.post(
@@ -248,7 +248,7 @@ class IdentityTest {
         assertThat(local.get("/v1/workspaces").status()).isEqualTo(403);
     }
 
-    /** Broken once by leaving {@code Grants.checkScopes} out of the creation of tokens: the wider scope was given. */
+    /** Meant to fail when broken by leaving {@code Grants.checkScopes} out of the creation of tokens: the wider scope was given. */
     @Test
     void refusesToGiveWhatTheCallerDoesNotHave() {
         Plane admin = plane.as(mint("{\"name\": \"limited admin\", \"scopes\": [\"token.*\", \"principal.*\"],"
@@ -273,7 +273,7 @@ class IdentityTest {
         assertThat(narrower.status()).as(narrower.body()).isEqualTo(201);
     }
 
-    /** Broken once by leaving {@code forgetAll} out of {@code ControlPlane.change}: the token still worked. */
+    /** Meant to fail when broken by leaving {@code forgetAll} out of {@code ControlPlane.change}: the token still worked. */
     @Test
     void endsARevokedTokenAtOnceHere() {
         Plane.Answer made = mint("{\"name\": \"to end\", \"scopes\": [\"*\"]}");

@@ -32,7 +32,7 @@ class ProblemDocumentsTest {
         plane = new Plane("http://127.0.0.1:" + port, Plane.await(bootstrap::ensureDevelopment));
     }
 
-    /** Broken once by letting {@code ActionFilter} pass a method without action: 200. */
+    /** Meant to fail when broken by letting {@code ActionFilter} pass a method without action: 200. */
     @Test
     void deniesAResourceMethodThatNamesNoAction() {
         assertProblem(plane.get("/v1/careless"), 403, "PERMISSION_DENIED");

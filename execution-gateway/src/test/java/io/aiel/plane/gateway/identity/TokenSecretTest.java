@@ -34,7 +34,7 @@ class TokenSecretTest {
         }
     }
 
-    /** Broken once by leaving the comparison of checksums out of {@code parse}: every change was read. */
+    /** Meant to fail when broken by leaving the comparison of checksums out of {@code parse}: every change was read. */
     @Test
     void refusesATokenOfWhichAnyOneCharacterWasChanged() {
         String token = TokenSecret.mint(TokenKind.USER).reveal();
@@ -123,7 +123,7 @@ class TokenSecretTest {
         assertThat(ask(cache, lookups)).contains(3);
     }
 
-    /** Broken once by keeping entries whose lookup was under way in {@code forgetAll}: the old answer was remembered. */
+    /** Meant to fail when broken by keeping entries whose lookup was under way in {@code forgetAll}: the old answer was remembered. */
     @Test
     void doesNotRememberWhatWasLookedUpBeforeItForgot() {
         BriefCache<String, Integer> cache = new BriefCache<>(Duration.ofSeconds(1), 10, () -> 0);
