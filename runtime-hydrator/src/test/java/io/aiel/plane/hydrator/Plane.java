@@ -109,8 +109,9 @@ final class Plane implements AutoCloseable {
 
     static Plane start(HydratorSettings settings) throws Exception {
         Plane plane = startWhateverComesOfIt(settings);
-        HydratorStatus status = plane.hydrator.status();
-        if (!status.ready()) {
+        // A zygote that was worn by the self-test may be in replacement at this very moment.
+        if (!soon(() -> plane.hydrator.status().ready())) {
+            HydratorStatus status = plane.hydrator.status();
             plane.close();
             throw new IllegalStateException(status.detail());
         }
