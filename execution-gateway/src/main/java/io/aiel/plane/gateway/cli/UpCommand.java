@@ -90,6 +90,11 @@ final class UpCommand implements Callable<Integer> {
             var settings = new HashMap<String, String>();
             settings.putAll(outside.isPresent() ? outside.get() : startPostgres(folder, out));
             settings.put("kafka.bootstrap.servers", kafka != null ? kafka : startKafka(folder, out));
+            if (kafka == null) {
+                // A broker of our own has one reader: under a fixed name a new start takes over from a killed one at
+                // once.
+                settings.put("plane.audit.sink.instance-id", "embedded");
+            }
             settings.put("plane.data-dir", folder.root().toString());
             settings.put("plane.hydrator.isolation", isolation);
             settings.put("quarkus.http.port", Integer.toString(port));

@@ -49,8 +49,10 @@ public final class ExecutionRecovery {
             order by e.id limit $5
             """;
 
-    private static final String ANNOUNCE =
-            "insert into plane_nodes (node, incarnation, started_at, heartbeat_at) values ($1, $2, $3, $3)";
+    private static final String ANNOUNCE = """
+            insert into plane_nodes (node, incarnation, started_at, heartbeat_at) values ($1, $2, $3, $3)
+            on conflict (incarnation) do update set heartbeat_at = excluded.heartbeat_at
+            """;
     private static final String BEAT = "update plane_nodes set heartbeat_at = $2 where incarnation = $1";
     private static final String FORGET = """
             delete from plane_nodes n where n.heartbeat_at < $1
