@@ -49,6 +49,7 @@ public final class ExecutionRecovery {
             order by e.id limit $5
             """;
 
+    // It is repeated when the first attempt passed its time limit, and that attempt may have been committed.
     private static final String ANNOUNCE = """
             insert into plane_nodes (node, incarnation, started_at, heartbeat_at) values ($1, $2, $3, $3)
             on conflict (incarnation) do update set heartbeat_at = excluded.heartbeat_at
