@@ -11,6 +11,7 @@ import sys
 import tempfile
 import threading
 import time
+import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 WORKER_CODE = os.path.join(os.path.dirname(os.path.dirname(HERE)), "main", "python", "plane_worker")
@@ -43,6 +44,15 @@ def identities():
     if python_for(USER) and _open_to_others(BUNDLE):
         found.append(("user", USER))
     return found
+
+
+def without_user():
+    """What to add to a suite when :func:`identities` had to leave the ordinary user out: a test that is skipped and says so."""
+    class AsUser(unittest.TestCase):
+        @unittest.skip("user %d cannot read the interpreter or %s" % (USER, BUNDLE))
+        def test_as_an_ordinary_user(self):
+            pass
+    return [AsUser("test_as_an_ordinary_user")] if os.geteuid() == 0 and len(identities()) == 1 else []
 
 
 def python_for(uid):

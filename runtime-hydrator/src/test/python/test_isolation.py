@@ -305,6 +305,7 @@ def load_tests(loader, tests, pattern):
         for mixin in (WallsMixin, LeftoversMixin):
             case = type("%s_as_%s" % (mixin.__name__.removesuffix("Mixin"), label), (mixin, unittest.TestCase), {"as_uid": uid})
             suite.addTests(loader.loadTestsFromTestCase(case))
+    suite.addTests(harness.without_user())
     return suite
 
 

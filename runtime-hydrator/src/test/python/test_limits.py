@@ -366,6 +366,7 @@ def load_tests(loader, tests, pattern):
         for tier in ("auto", "restricted") if harness.can_be_restricted() else ("auto",):
             case = type("Limits_%s_as_%s" % (tier, label), (LimitsMixin, unittest.TestCase), {"tier": tier, "as_uid": uid})
             suite.addTests(loader.loadTestsFromTestCase(case))
+    suite.addTests(harness.without_user())
     return suite
 
 

@@ -81,6 +81,11 @@ public record HydratorSettings(
                 dataDir, python, isolation, uidBase, bundles, pools, times, recycling, other, storeBytesMax);
     }
 
+    /** The tier that the isolation demands; there is no other that is taken instead. */
+    String tier() {
+        return isolation.equals("auto") ? "namespaces" : isolation;
+    }
+
     /** The same with another isolation. */
     public HydratorSettings withIsolation(String other) {
         return new HydratorSettings(

@@ -49,6 +49,9 @@ import org.jspecify.annotations.Nullable;
 public final class ProcessHydrator implements Hydrator {
     private static final System.Logger LOG = System.getLogger(ProcessHydrator.class.getName());
     private static final int DESCRIBES_WAITING_MAX = 64;
+    private static final String UNPROTECTED =
+            "isolation is 'none': what is pushed to this server may read, change and send"
+                    + " whatever the server's user may. For one developer's own code only; leave out isolation=none to be protected";
     /** A warm worker is given up for another project's sake only after this wait, so that two busy projects do not take turns. */
     private static final Duration SWITCH_AFTER = Duration.ofMillis(100);
 
@@ -200,9 +203,13 @@ public final class ProcessHydrator implements Hydrator {
                 Zygote zygote = zygotes.take(Duration.ofSeconds(40));
                 isolation = zygote.isolation();
             }
+            if (unprotected()) {
+                LOG.log(System.Logger.Level.WARNING, UNPROTECTED);
+                progress.accept("WARNING: " + UNPROTECTED);
+            }
             String first = settings.bundles().getFirst();
             Optional<String> escaped =
-                    settings.isolation().equals("none") ? Optional.empty() : new SelfTest(this, settings, first).run();
+                    unprotected() ? Optional.empty() : new SelfTest(this, settings, first, progress).run();
             notReady = escaped.map(why -> "the self-test of the sandbox failed: " + why)
                     .orElse("");
         } catch (HydratorFailure e) {
@@ -411,8 +418,13 @@ public final class ProcessHydrator implements Hydrator {
             }
         }
         boolean ready = trouble.isEmpty();
-        return new HydratorStatus(
-                ready, ready ? "isolation " + settings.isolation() + " holds" : trouble, isolation, idle, busy);
+        String summary = unprotected() ? UNPROTECTED : "isolation " + settings.tier() + " holds";
+        return new HydratorStatus(ready, ready ? summary : trouble, isolation, idle, busy);
+    }
+
+    /** Whether the operator asked, by name, for no isolation. */
+    private boolean unprotected() {
+        return settings.tier().equals("none");
     }
 
     @Override

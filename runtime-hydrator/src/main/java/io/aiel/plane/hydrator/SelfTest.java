@@ -24,6 +24,7 @@ import java.util.SortedMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Consumer;
 
 /**
  * Tries to escape from a worker, once, before anything of a tenant runs. Each tool of the shipped self-test snapshot tries one
@@ -39,11 +40,13 @@ final class SelfTest {
     private final ProcessHydrator hydrator;
     private final HydratorSettings settings;
     private final String bundle;
+    private final Consumer<String> progress;
 
-    SelfTest(ProcessHydrator hydrator, HydratorSettings settings, String bundle) {
+    SelfTest(ProcessHydrator hydrator, HydratorSettings settings, String bundle, Consumer<String> progress) {
         this.hydrator = hydrator;
         this.settings = settings;
         this.bundle = bundle;
+        this.progress = progress;
     }
 
     /** Empty when the sandbox holds; else which attempt got out, or could not be made. */
@@ -97,7 +100,7 @@ final class SelfTest {
                     }
                     LOG.log(System.Logger.Level.DEBUG, "held: {0}", tool);
                 }
-                LOG.log(System.Logger.Level.INFO, "The sandbox held against {0} attempts to escape", tools.size());
+                progress.accept("The sandbox held against " + tools.size() + " attempts to escape");
                 return Optional.empty();
             } finally {
                 worker.stop();

@@ -10,9 +10,7 @@ import java.nio.ByteBuffer;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.security.MessageDigest;
 import java.security.SecureRandom;
 import java.util.HexFormat;
@@ -37,6 +35,7 @@ final class WorkerServer implements AutoCloseable {
     private static final int HELLO_MAX_MS = 5000;
     private static final int STRANGERS_MAX = 64;
 
+    private final RunFolder run;
     private final Path folder;
     private final Path path;
     private final ServerSocketChannel server;
@@ -50,14 +49,8 @@ final class WorkerServer implements AutoCloseable {
         this.timer = timer;
         this.limits = limits;
         try {
-            String name = ProcessHandle.current().pid() + "-" + HexFormat.of().formatHex(bytes(3));
-            Path wanted = runDir.toAbsolutePath().resolve(name);
-            if (wanted.resolve("w.sock").toString().getBytes(StandardCharsets.UTF_8).length <= PATH_BYTES_MAX) {
-                Trees.open(runDir);
-                folder = Files.createDirectory(wanted, PosixFilePermissions.asFileAttribute(Trees.FOLDER_PRIVATE));
-            } else {
-                folder = Files.createTempDirectory("plane-");
-            }
+            run = RunFolder.make(runDir.toAbsolutePath(), PATH_BYTES_MAX - "/w.sock".length());
+            folder = run.path();
             path = folder.resolve("w.sock");
             server = ServerSocketChannel.open(StandardProtocolFamily.UNIX);
             server.bind(UnixDomainSocketAddress.of(path), 128);
@@ -165,7 +158,7 @@ final class WorkerServer implements AutoCloseable {
     public void close() {
         try {
             server.close();
-            Trees.delete(folder);
+            run.close();
         } catch (IOException e) {
             LOG.log(System.Logger.Level.WARNING, "the workers' socket could not be removed", e);
         }

@@ -93,6 +93,9 @@ final class Zygotes implements AutoCloseable {
             zygote = new Zygote(place, settings);
             all.add(zygote);
             ZygoteEvent.Hello hello = zygote.hello().get(HELLO_MAX_MS, TimeUnit.MILLISECONDS);
+            if (!hello.tier().equals(settings.tier())) {
+                throw new HydratorFailure("the fork server has tier " + hello.tier() + ", not " + settings.tier());
+            }
             LOG.log(
                     System.Logger.Level.INFO,
                     "Zygote {0} serves: tier {1}, Python {2}, aiel-sdk {3}, aiel-runtime {4}",

@@ -204,7 +204,7 @@ class PoolsTest {
     }
 
     /** Control groups whose name holds one of these process ids. */
-    private static Set<String> cgroupsOf(List<Long> pids) throws IOException {
+    static Set<String> cgroupsOf(List<Long> pids) throws IOException {
         Set<String> found = new TreeSet<>();
         try (Stream<Path> all =
                 Files.find(Path.of("/sys/fs/cgroup"), 8, (path, attributes) -> attributes.isDirectory())) {

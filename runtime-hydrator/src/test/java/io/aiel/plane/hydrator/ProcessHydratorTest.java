@@ -93,6 +93,12 @@ class ProcessHydratorTest {
                 while True:
                     held.append(bytearray(8 << 20))
 
+            @tool("hold")
+            def hold(ctx, event: dict) -> dict:
+                held = bytearray(event["mib"] << 20)
+                held[::4096] = b"x" * len(held[::4096])
+                return {"held": len(held)}
+
             @tool("exit")
             def exit(ctx, event: dict) -> dict:
                 os._exit(3)
@@ -244,6 +250,47 @@ class ProcessHydratorTest {
         assertThat(Plane.code(plane.call(snapshot, "echo", "{}"))).isEqualTo("OK");
     }
 
+    @Test
+    void aTaintedWorkerIsNotUsedAgain() throws Exception {
+        SnapshotFiles own = plane.snapshot(CODE + "\n# tainted\n");
+        assertThat(Plane.result(plane.call(own, "count", "{}")).path("calls").asInt())
+                .isEqualTo(1);
+        assertThat(Plane.result(plane.call(own, "count", "{}")).path("calls").asInt())
+                .isEqualTo(2);
+        assertThat(Plane.code(plane.call(own, "system_exit", "{}"))).isEqualTo("USER_CODE_ERROR");
+        assertThat(Plane.result(plane.call(own, "count", "{}")).path("calls").asInt())
+                .isEqualTo(1);
+    }
+
+    @Test
+    void aWorkerRunsOneExecutionAtATime() throws Exception {
+        SnapshotFiles own = plane.snapshot(CODE + "\n# side by side\n");
+        List<Plane.Listener> listeners = List.of(new Plane.Listener(), new Plane.Listener(), new Plane.Listener());
+        List<RunningExecution> all = listeners.stream()
+                .map(listener -> plane.run(
+                        plane.project(),
+                        own,
+                        Plane.tool("sleep", "{\"s\":3}"),
+                        Plane.TIMEOUT,
+                        Obligations.NONE,
+                        listener))
+                .toList();
+        Plane.Listener late = new Plane.Listener();
+        listeners.getFirst().worker.get(20, TimeUnit.SECONDS);
+        RunningExecution last = plane.run(
+                plane.project(), own, Plane.tool("sleep", "{\"s\":3}"), Plane.TIMEOUT, Obligations.NONE, late);
+        List<String> workers = new java.util.ArrayList<>();
+        workers.add(late.worker.get(30, TimeUnit.SECONDS));
+        for (Plane.Listener listener : listeners) {
+            workers.add(listener.worker.get(30, TimeUnit.SECONDS));
+        }
+        assertThat(workers).doesNotHaveDuplicates();
+        for (RunningExecution running : all) {
+            assertThat(Plane.code(Plane.get(running))).isEqualTo("OK");
+        }
+        assertThat(Plane.code(Plane.get(last))).isEqualTo("OK");
+    }
+
     /** Each bad end has its own code, and the next call finds a fresh worker. */
     @ParameterizedTest
     @CsvSource({
@@ -325,6 +372,77 @@ class ProcessHydratorTest {
                 new Plane.Listener()));
         assertThat(Plane.code(late)).isEqualTo("TIMEOUT");
         assertThat(late.usage().wallMs()).isLessThan(5000);
+    }
+
+    @Test
+    void theDecisionsMemoryObligationIsTheWorkersLimit() throws Exception {
+        String request = Plane.tool("hold", "{\"mib\":120}");
+        ExecutionOutcome usual = Plane.get(
+                plane.run(plane.project(), snapshot, request, Plane.TIMEOUT, Obligations.NONE, new Plane.Listener()));
+        assertThat(Plane.code(usual)).as(Plane.text(usual)).isEqualTo("OK");
+        Obligations strict =
+                new Obligations(OptionalInt.empty(), OptionalInt.of(64), List.of(), false, false, Optional.empty());
+        ExecutionOutcome less =
+                Plane.get(plane.run(plane.project(), snapshot, request, Plane.TIMEOUT, strict, new Plane.Listener()));
+        assertThat(Plane.code(less)).as(Plane.text(less)).isEqualTo("MEMORY_LIMIT");
+        Obligations more =
+                new Obligations(OptionalInt.empty(), OptionalInt.of(4096), List.of(), false, false, Optional.empty());
+        ExecutionOutcome beyond = Plane.get(plane.run(
+                plane.project(),
+                snapshot,
+                Plane.tool("hold", "{\"mib\":400}"),
+                Plane.TIMEOUT,
+                more,
+                new Plane.Listener()));
+        assertThat(Plane.code(beyond))
+                .as("a policy can only take away: " + Plane.text(beyond))
+                .isEqualTo("MEMORY_LIMIT");
+    }
+
+    @Test
+    void aSnapshotThatHangsOnImportIsRejectedAtTheLimit() throws Exception {
+        HydratorSettings.Times usual = Plane.settings().times();
+        HydratorSettings hurried = Plane.settings()
+                .with(new HydratorSettings.Times(
+                        usual.idle(),
+                        usual.queueMax(),
+                        usual.startMax(),
+                        usual.deadlineGrace(),
+                        usual.cancelGrace(),
+                        Duration.ofSeconds(2),
+                        usual.stopMax(),
+                        usual.installMax()));
+        try (Plane own = Plane.start(hurried)) {
+            assertRejected(own, "while True: pass", "TIMEOUT");
+            assertRejected(own, "import time; time.sleep(60)", "TIMEOUT");
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+                    x = [bytearray(b'x' * (8 << 20)) for _ in range(1000)]               | MEMORY_LIMIT
+                    import os; os._exit(7)                                               | WORKER_LOST
+                    raise SystemExit(3)                                                  | IMPORT_FAILED
+                    """)
+    void aSnapshotThatEndsItsWorkerOnImportIsRejectedForHow(String code, String expected) throws Exception {
+        assertRejected(plane, code, expected);
+    }
+
+    private static void assertRejected(Plane where, String code, String expected) throws Exception {
+        assertThat(where.hydrator()
+                        .describe(where.snapshot(code))
+                        .toCompletableFuture()
+                        .get(30, TimeUnit.SECONDS))
+                .isInstanceOfSatisfying(
+                        DescribeReport.Rejected.class,
+                        rejected -> assertThat(rejected.findings().getFirst().code())
+                                .as(rejected.toString())
+                                .isEqualTo(expected));
+        assertThat(where.hydrator()
+                        .describe(where.snapshot("fine = True"))
+                        .toCompletableFuture()
+                        .get(30, TimeUnit.SECONDS))
+                .isInstanceOf(DescribeReport.Loaded.class);
     }
 
     @Test

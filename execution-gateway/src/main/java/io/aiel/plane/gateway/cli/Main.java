@@ -5,6 +5,7 @@ import io.quarkus.runtime.annotations.QuarkusMain;
 import java.io.PrintWriter;
 import java.util.logging.Logger;
 import picocli.CommandLine;
+import picocli.CommandLine.Model.OptionSpec;
 
 /** Where the packaged application begins: reads the command line and runs one command. */
 @QuarkusMain
@@ -24,10 +25,25 @@ public final class Main {
     }
 
     static CommandLine commandLine() {
-        return new CommandLine(new PlaneCommand()).setExecutionExceptionHandler((exception, command, _) -> {
+        var commandLine = new CommandLine(new PlaneCommand()).setExecutionExceptionHandler((exception, command, _) -> {
             report(exception, command.getErr());
             return command.getCommandSpec().exitCodeOnExecutionException();
         });
+        offerHelp(commandLine);
+        return commandLine;
+    }
+
+    /** Help for the command and every one below it; the command {@code help} brings an option of its own. */
+    private static void offerHelp(CommandLine commandLine) {
+        if (commandLine.getCommandSpec().findOption("--help") == null) {
+            commandLine
+                    .getCommandSpec()
+                    .addOption(OptionSpec.builder("-h", "--help")
+                            .usageHelp(true)
+                            .description("Shows this help.")
+                            .build());
+        }
+        commandLine.getSubcommands().values().forEach(Main::offerHelp);
     }
 
     /** Expected failures explain themselves; only a bug shows where it happened. */

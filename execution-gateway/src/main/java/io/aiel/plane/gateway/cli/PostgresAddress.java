@@ -43,7 +43,7 @@ record PostgresAddress(String location, Optional<String> user, Optional<String> 
     /** The settings by which the server finds it; credentials fall back to the usual variables of PostgreSQL. */
     Map<String, String> settings(Map<String, String> environment) {
         var settings = new HashMap<String, String>();
-        settings.put("quarkus.datasource.jdbc.url", "jdbc:postgresql://" + location);
+        settings.put("quarkus.datasource.jdbc.url", jdbcUrl());
         settings.put("quarkus.datasource.reactive.url", "postgresql://" + location);
         user.or(() -> Optional.ofNullable(environment.get("PGUSER")))
                 .ifPresent(value -> settings.put("quarkus.datasource.username", value));
@@ -52,9 +52,19 @@ record PostgresAddress(String location, Optional<String> user, Optional<String> 
         return Map.copyOf(settings);
     }
 
+    String jdbcUrl() {
+        return "jdbc:postgresql://" + location;
+    }
+
+    /** Host, port and database, for messages; the parameters may hold a secret. */
+    String place() {
+        int query = location.indexOf('?');
+        return query < 0 ? location : location.substring(0, query);
+    }
+
     @Override
     public String toString() {
-        return "postgresql://" + location;
+        return "postgresql://" + place();
     }
 
     private static String decode(String text) {

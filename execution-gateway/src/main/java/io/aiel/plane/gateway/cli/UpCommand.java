@@ -78,14 +78,23 @@ final class UpCommand implements Callable<Integer> {
         if (!TIERS.contains(isolation)) {
             throw new CommandFailed("--isolation must be one of " + String.join(", ", TIERS) + ".");
         }
-        var named = Optional.ofNullable(postgres).map(PostgresAddress::parse);
         requireFree(port);
+        Optional<Map<String, String>> outside =
+                Optional.ofNullable(postgres).map(PostgresAddress::parse).map(UpCommand::tried);
+        if (kafka != null) {
+            OutsideServers.requireKafka(kafka);
+        }
         push(DataDirectoryLock.acquire(folder.root())::close);
         Runtime.getRuntime().addShutdownHook(new Thread(this::stopAfterQuarkus, "plane-stop"));
         try {
             var settings = new HashMap<String, String>();
-            settings.putAll(named.isPresent() ? named.get().settings(System.getenv()) : startPostgres(folder, out));
+            settings.putAll(outside.isPresent() ? outside.get() : startPostgres(folder, out));
             settings.put("kafka.bootstrap.servers", kafka != null ? kafka : startKafka(folder, out));
+            if (kafka == null) {
+                // A broker of our own has one reader: under a fixed name a new start takes over from a killed one at
+                // once.
+                settings.put("plane.audit.sink.instance-id", "embedded");
+            }
             settings.put("plane.data-dir", folder.root().toString());
             settings.put("plane.hydrator.isolation", isolation);
             settings.put("quarkus.http.port", Integer.toString(port));
@@ -93,6 +102,8 @@ final class UpCommand implements Callable<Integer> {
             settings.put("quarkus.log.file.path", folder.logFile().toString());
             settings.put("quarkus.log.console.level", verbose ? "INFO" : "ERROR");
             if (!verbose) {
+                // One line each; the stack traces are in the log.
+                settings.put("quarkus.log.console.format", "%d{HH:mm:ss} %p %s (more in the log)%n");
                 // The installation of the worker bundle takes a while: its steps are shown, without the log's clutter.
                 settings.put("quarkus.log.handler.console.\"progress\".format", "%m%n");
                 settings.put("quarkus.log.category.\"" + PROGRESS + "\".handlers", "progress");
@@ -120,6 +131,12 @@ final class UpCommand implements Callable<Integer> {
             }
         });
         return code[0];
+    }
+
+    private static Map<String, String> tried(PostgresAddress address) {
+        Map<String, String> settings = address.settings(System.getenv());
+        OutsideServers.requirePostgres(address, settings);
+        return settings;
     }
 
     private Map<String, String> startPostgres(DataFolder folder, PrintWriter out) {

@@ -40,7 +40,6 @@ class CredentialsFileTest {
                                 """));
     }
 
-    /** Seen failing when {@code put} began from an empty document. */
     @Test
     void keepsOtherProfilesAndMembersItDoesNotKnow() throws Exception {
         var file = new CredentialsFile(home);

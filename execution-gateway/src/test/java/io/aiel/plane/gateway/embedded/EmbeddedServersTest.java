@@ -44,7 +44,6 @@ class EmbeddedServersTest {
         }
     }
 
-    /** Seen failing with {@code -A trust} in place of {@code -A scram-sha-256} in the call of initdb. */
     @Test
     void postgresRefusesAWrongPassword() {
         try (var postgres = postgres()) {

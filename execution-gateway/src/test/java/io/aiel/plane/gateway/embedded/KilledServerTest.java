@@ -39,7 +39,6 @@ class KilledServerTest {
         victims.forEach(Process::destroyForcibly);
     }
 
-    /** Seen failing with a guard script whose watcher does nothing but read: both servers were still there. */
     @Test
     void postgresAndKafkaEndWhenTheServerIsKilled() throws Exception {
         Process victim = start(

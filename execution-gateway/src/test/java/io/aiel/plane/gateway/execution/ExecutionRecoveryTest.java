@@ -177,6 +177,17 @@ class ExecutionRecoveryTest {
         assertThat(terminalStatus(running)).isEqualTo("lost");
     }
 
+    /** The announcement may be in the table although its answer came too late: trying again must not fail for ever. */
+    @Test
+    void startsAgainAfterAnAnswerThatCameTooLate() {
+        Server server = new Server("node-" + UUID.randomUUID());
+        server.start();
+
+        int closed = server.start();
+
+        assertThat(closed).isZero();
+    }
+
     @Test
     void closesNothingTwice() {
         String node = "node-" + UUID.randomUUID();
