@@ -38,7 +38,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
  * that and why they are not. A case with a difference names what the plane answers instead, and fails when the runner answers
  * that too, so that the list cannot hold what is no longer different.
  *
- * <p>Seen to fail: with the worker's {@code KeyError} rule taken out, the two cases of {@code key-error-is-the-users} fail;
+ * <p>Meant to fail: with the worker's {@code KeyError} rule taken out, the two cases of {@code key-error-is-the-users} fail;
  * with {@code http_status} of results ignored, the cases "a result with …" fail.
  */
 @ExtendWith(SharedPlane.class)

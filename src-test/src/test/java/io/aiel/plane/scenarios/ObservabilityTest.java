@@ -18,7 +18,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
  * One trace from the caller to the user's code and the audit log, the isolation of each run, and the figures that operators
  * look at.
  *
- * <p>Seen to fail: with the worker given a trace id of its own, the first test.
+ * <p>Meant to fail: with the worker given a trace id of its own, the first test.
  */
 @ExtendWith(SharedPlane.class)
 class ObservabilityTest {

@@ -23,7 +23,7 @@ import org.junit.jupiter.api.io.TempDir;
  * A developer's day with the published {@code aiel} command, unchanged, against the packaged server. Each test has a workspace
  * with one project of its own, because the command asks at a terminal when there are several.
  *
- * <p>Seen to fail: with a commit that answers 409 to bytes that are current already, the repeated push; with the quiet time as
+ * <p>Meant to fail: with a commit that answers 409 to bytes that are current already, the repeated push; with the quiet time as
  * the only trigger of a snapshot, the ten pushes.
  */
 @ExtendWith(SharedPlane.class)

@@ -18,7 +18,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 /**
  * The published {@code AielClient} reads our refusals: the code arrives, and what is not worth a retry is not retried.
  *
- * <p>Seen to fail: with 503 as the status of a denial, the SDK calls four times; without the {@code error} member, it finds no
+ * <p>Meant to fail: with 503 as the status of a denial, the SDK calls four times; without the {@code error} member, it finds no
  * code.
  */
 @ExtendWith(SharedPlane.class)

@@ -20,7 +20,7 @@ import org.junit.jupiter.api.Test;
 /**
  * The server is killed in the middle of its work, or asked to stop. Has planes of its own, which nobody else uses.
  *
- * <p>Seen to fail: without the sweep at start the executions stay {@code running}; with the workers not in the server's process
+ * <p>Meant to fail: without the sweep at start the executions stay {@code running}; with the workers not in the server's process
  * group of care (no end-of-file watch in the zygote) workers are left over.
  */
 class SurvivalTest {
