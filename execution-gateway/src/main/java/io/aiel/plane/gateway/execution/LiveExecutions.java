@@ -27,13 +27,6 @@ public final class LiveExecutions {
         return live.containsKey(id);
     }
 
-    /** Asks the worker to stop; false when this server does not run it. */
-    public boolean cancel(ExecutionId id) {
-        Optional<RunningExecution> execution = live.getOrDefault(id, Optional.empty());
-        execution.ifPresent(RunningExecution::cancel);
-        return execution.isPresent();
-    }
-
     /** Asks all workers to stop. */
     public void cancelAll() {
         live.values().forEach(execution -> execution.ifPresent(RunningExecution::cancel));
