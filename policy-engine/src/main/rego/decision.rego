@@ -14,10 +14,7 @@ allowed if {
 
 default granted := false
 
-granted if {
-	some role in input.principal.roles
-	input.action in actions_of_role[role]
-}
+granted if count(granting_roles) > 0
 
 granted if own_token
 
@@ -33,10 +30,7 @@ reasons := [concat("", ["granted: ", how])] if {
 
 how := "own token" if {
 	own_token
-} else := concat("", ["role ", concat(", ", sort([role |
-	some role in input.principal.roles
-	input.action in actions_of_role[role]
-]))])
+} else := concat("", ["role ", concat(", ", sort(granting_roles))])
 
 denials contains "the principal has no role that grants this action" if not granted
 
@@ -45,7 +39,8 @@ default obligations := {}
 
 obligations := {
 	"timeout_ms": timeout_ms_max,
-	"network": network_granted,
+	"network": network_obligation,
+	"subprocess": subprocess_granted,
 } if {
 	allowed
 	input.action == "execution.invoke"

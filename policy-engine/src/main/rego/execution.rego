@@ -45,14 +45,28 @@ denials contains "subprocess is not granted to this project" if {
 	not subprocess_granted_to_project
 }
 
-# Grants are data, by project id: {"grants": {"network": {"proj_…": true}, "subprocess": {"proj_…": true}}}.
-network_granted_to_project if data.grants.network[input.resource.project] == true
+# Grants are data, by project id:
+# {"grants": {"network": {"proj_…": ["api.example.com:443"]}, "subprocess": {"proj_…": true}}}.
+network_granted_to_project if {
+	is_array(network_hosts_of_project)
+	count(network_hosts_of_project) > 0
+}
+
+network_hosts_of_project := data.grants.network[input.resource.project]
 
 subprocess_granted_to_project if data.grants.subprocess[input.resource.project] == true
 
-default network_granted := false
+# The hosts that were granted, to whom asked for a network; the engine reads them strictly.
+default network_obligation := false
 
-network_granted if {
+network_obligation := {"hosts": network_hosts_of_project} if {
 	input.context.requested.network == true
 	network_granted_to_project
+}
+
+default subprocess_granted := false
+
+subprocess_granted if {
+	input.context.requested.subprocess == true
+	subprocess_granted_to_project
 }

@@ -6,7 +6,7 @@ denials contains "an execution may not do this" if input.principal.kind == "exec
 
 denials contains "the kind of the principal is not known" if not known_kind
 
-known_kind if input.principal.kind in {"user", "service", "execution"}
+known_kind if input.principal.kind in ["user", "service", "execution"]
 
 # Scopes
 
@@ -47,10 +47,10 @@ denials contains "the token lacks the scope platform.*" if {
 
 # Whoever holds a token may end it, or look at it, whatever it is limited to: a limited token must not live longer for that.
 own_token if {
-	input.action in {"token.read", "token.revoke"}
+	input.action in ["token.read", "token.revoke"]
 	input.resource.tenant == input.principal.tenant
 	input.resource.name == input.principal.token_id
-	input.principal.kind in {"user", "service"}
+	input.principal.kind in ["user", "service"]
 }
 
 # Borders

@@ -57,15 +57,14 @@ test_a_denial_always_has_a_reason if {
 	}
 }
 
-test_every_role_has_known_actions_alone if {
-	every _, actions in authz.actions_of_role {
-		count(actions - authz.known_actions) == 0
-	}
+test_an_action_that_is_not_listed_is_granted_to_nobody if {
+	everything := changed({"action": "plane.explode", "principal": {"roles": authz.everybody, "scopes": ["plane.explode"]}})
+	not authz.decision.allow with input as everything
 }
 
 test_a_grant_in_data_opens_network_and_nothing_else if {
 	wish := changed({"context": {"requested": {"network": true, "subprocess": true}}})
-	answer := authz.decision with input as wish with data.grants as {"network": {"proj_1": true}}
+	answer := authz.decision with input as wish with data.grants as {"network": {"proj_1": ["api.example.com:443"]}}
 	not answer.allow
 	answer.reasons == ["subprocess is not granted to this project"]
 }

@@ -23,8 +23,9 @@ if not BUNDLE or not os.path.isdir(BUNDLE):
 PYTHON = os.environ.get("PLANE_TEST_PYTHON") or sys.executable
 WAIT = 30.0
 
-#: The ordinary user that tests run as when they are root.
-USER = 20001
+#: The ordinary user that tests run as when they are root; another one in each run, since the kernel counts a user's processes
+#: over all containers of the machine, and a second run beside this one would use up what this one is allowed.
+USER = 20001 + os.getpid() % 20000
 
 
 def _open_to_others(path):
@@ -145,7 +146,8 @@ def groups(pid):
 class Plane:
     """One launcher with its store and socket. ``as_uid`` runs it as an ordinary user (when the tests are root)."""
 
-    def __init__(self, tier="auto", as_uid=None, python=None, uid_base=64000, slots=64):
+    def __init__(self, tier="auto", as_uid=None, python=None, uid_base=64000, slots=64, patch=(), runsc=None):
+        """``patch``: (file, text, text) of what is to be different in this plane's copy of the workers' code; for mutants."""
         self.base = tempfile.mkdtemp(prefix="plane-test-")
         os.chmod(self.base, 0o755)
         self.store = os.path.join(self.base, "store")
@@ -153,15 +155,23 @@ class Plane:
         self.socket_path = os.path.join(self.base, "w.sock")
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(self.socket_path)
-        os.chmod(self.socket_path, 0o777)
+        os.chmod(self.socket_path, 0o600 if tier == "gvisor" else 0o777)
         self._listener.listen(64)
         self._listener.settimeout(WAIT)
         config = os.path.join(self.base, "config.json")
         with open(config, "w") as file:
             json.dump({"tier": tier, "store": self.store, "bundle": BUNDLE, "socket": self.socket_path, "uid_base": uid_base,
-                       "slots": slots, "state_dir": self.base}, file)
+                       "slots": slots, "state_dir": self.base, "runsc": runsc}, file)
         code = os.path.join(self.base, "plane_worker")  # as the server does: extracted to a folder of its own
         shutil.copytree(WORKER_CODE, code, ignore=shutil.ignore_patterns("__pycache__"))
+        self.uid_base = uid_base
+        for name, old, new in patch:
+            with open(os.path.join(code, name), "r+", encoding="utf-8") as file:
+                text = file.read()
+                assert old in text, "the mutant's place is gone from %s: %s" % (name, old)
+                file.seek(0)
+                file.write(text.replace(old, new))
+                file.truncate()
         # Workers of a restricted tier can read only what everyone may, the interpreter too.
         python = python or python_for(USER if tier in ("restricted", "none") else as_uid) or PYTHON
         command = [python, "-I", "-S", "-B", os.path.join(code, "launcher.py"), "--config", config]
@@ -236,6 +246,7 @@ class Plane:
         connection, _ = self._listener.accept()
         connection.settimeout(WAIT)
         worker = Worker(self, name, connection)
+        worker.slot = self._count % 64 if slot is None else slot
         hello = worker.read()
         assert hello == {"type": "hello", "worker": name, "nonce": nonce}, hello
         return worker

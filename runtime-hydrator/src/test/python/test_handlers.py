@@ -153,6 +153,49 @@ def other(event, context):
     return "other"
 
 not_callable = 3
+
+@tool("time_out")
+def time_out(ctx, payload):
+    raise TimeoutError("from elsewhere")
+
+@tool("own_loop")
+def own_loop(ctx, payload):
+    async def answer():
+        await asyncio.sleep(0)
+        return {"own": payload}
+    return asyncio.run(answer())
+
+from dataclasses import dataclass
+from typing import Any, Optional
+from typing_extensions import TypedDict
+
+@dataclass
+class Point:
+    x: int
+    y: Optional[float] = None
+
+class Named(TypedDict):
+    name: str
+
+@tool("derived")
+def derived(ctx, payload: dict[str, Any]) -> Point:
+    return Point(1)
+
+@tool("derived_twice")
+def derived_twice(ctx, payload) -> list[Named]:
+    return []
+
+@tool("underivable")
+def underivable(ctx, payload: "Nowhere") -> "Nowhere":
+    return None
+
+@http.get("/users/{id}")
+def user(ctx, req):
+    return {"params": req["path_params"], "keys": sorted(req), "ctx": ctx.http["path_params"]}
+
+@http.post("/users/{id}")
+async def change_user(ctx, body: Model) -> Named:
+    return {"name": ctx.http["path_params"]["id"], "body": body, "query": ctx.http["query"]}
 '''}
 
 
@@ -190,6 +233,8 @@ SAME = {
     "result with odd JSON": invoke("tool", "odd_json"),
     "no result": invoke("tool", "none"),
     "async timeout": invoke("tool", "slow", meta={"request_id": "r1", "timeout_ms": 50}),
+    "TimeoutError": invoke("tool", "time_out"),
+    "event loop of a sync tool": invoke("tool", "own_loop", {"a": 1}),
     "missing tool": invoke("tool", "absent"),
     "missing agent": invoke("agent", "absent"),
     "missing flow": invoke("flow", "absent"),
@@ -320,23 +365,28 @@ class HandlersTest(unittest.TestCase):
         worker = self.fresh()
         self.assertEqual([True, False, False], [worker.tool("echo")[0]["envelope"]["meta"]["cold_start"] for _ in range(3)])
 
-    def test_the_environment_of_a_call_ends_with_it(self):
-        """Seen to fail: if the environment is not put back after the call."""
+    def test_a_call_finds_nothing_of_an_earlier_ones_environment(self):
+        """Seen to fail: if the environment is not put back before the next call."""
         self.plane.snapshot("environment", '''
 import os
 from aiel_sdk import tool
 @tool("env")
 def env(ctx, e):
     home = os.path.join(os.environ["HOME"], ".config/aiel/credentials.json")
-    return {"token": os.environ.get("AIEL_TOKEN"), "file": open(home).read() if os.path.exists(home) else None}
+    file = open(home).read() if os.path.exists(home) else None
+    found = {"token": os.environ.get("AIEL_TOKEN"), "file": file, "mark": os.environ.get("MARK")}
+    os.environ["MARK"] = "left behind"
+    return found
 ''')
         worker = self.plane.ready("environment")
         first = worker.tool("env", env={"AIEL_TOKEN": "one"}, credentials={"token": "one"})[0]["envelope"]["result"]
-        second = worker.tool("env")[0]["envelope"]["result"]
+        again = worker.tool("env", env={"AIEL_TOKEN": "one"})[0]["envelope"]["result"]
+        other = worker.tool("env")[0]["envelope"]["result"]
         worker.kill()
         worker.exited()
-        self.assertEqual({"token": "one", "file": '{"token": "one"}'}, first)
-        self.assertEqual({"token": None, "file": None}, second)
+        self.assertEqual({"token": "one", "file": '{"token": "one"}', "mark": None}, first)
+        self.assertEqual({"token": "one", "file": None, "mark": None}, again)
+        self.assertEqual({"token": None, "file": None, "mark": None}, other)
 
     def test_lines_are_sent_as_they_happen(self):
         worker = self.fresh()
@@ -354,6 +404,38 @@ def env(ctx, e):
         self.assertEqual("own", exports["mcp", "own/add"]["server"])
         self.assertEqual(("GET", "/items"), (exports["http", "GET /items"]["method"], exports["http", "GET /items"]["path"]))
         self.assertEqual({"tool", "agent", "flow", "router", "http", "mcp"}, {kind for kind, _ in exports})
+
+    def test_what_no_author_gave_is_derived_and_says_so(self):
+        exports = {(e["kind"], e["name"]): e for e in self.fresh().first["exports"]}
+        derived = exports["tool", "derived"]
+        self.assertEqual({"type": "object", "additionalProperties": True, "derived": True}, derived["input_schema"])
+        self.assertEqual((["x"], True), (derived["output_schema"]["required"], derived["output_schema"]["derived"]))
+        self.assertEqual({"type": "object", "derived": True}, exports["tool", "derived_twice"]["input_schema"])
+        self.assertEqual("array", exports["tool", "derived_twice"]["output_schema"]["type"])
+        self.assertEqual(({"type": "object", "derived": True}, None),
+                         (exports["tool", "underivable"]["input_schema"], exports["tool", "underivable"]["output_schema"]))
+        change = exports["http", "POST /users/{id}"]
+        self.assertEqual((["n"], True), (change["input_schema"]["required"], change["input_schema"]["derived"]))
+        self.assertIsNone(exports["http", "GET /users/{id}"]["input_schema"])
+        for given in (exports["tool", "echo"]["output_schema"], exports["tool", "model"]["input_schema"],
+                      exports["mcp", "own/add"]["input_schema"]):
+            self.assertNotIn("derived", given)
+
+    def test_a_path_with_parameters_leads_to_the_handler_that_was_resolved(self):
+        worker = self.fresh()
+        ctx = {"http": {"route": "/users/{id}", "path_params": {"id": "7"}}}
+        request = {"method": "GET", "path": "/users/7", "query": {"a": "1"}}
+        got = worker.call(invoke("http", http=request, ctx=ctx))[0]["envelope"]["result"]
+        self.assertEqual({"params": {"id": "7"}, "keys": ["body", "headers", "method", "path", "path_params", "query"],
+                          "ctx": {"id": "7"}}, got)
+        made = worker.call(invoke("http", http={**request, "method": "POST", "body": {"n": 1}}, ctx=ctx))[0]["envelope"]["result"]
+        self.assertEqual({"name": "7", "body": {"n": 1}, "query": {"a": "1"}}, made)
+
+    def test_a_path_that_was_not_resolved_leads_nowhere(self):
+        worker = self.fresh()
+        for ctx in (None, {}, {"http": None}, {"http": {"route": "/nowhere"}}):
+            frame = worker.call(invoke("http", http={"method": "GET", "path": "/users/7"}, ctx=ctx))[0]
+            self.assertEqual("NOT_FOUND", frame["envelope"]["error"]["code"])
 
     def test_a_cancelled_call_says_so(self):
         worker = self.fresh()

@@ -26,9 +26,12 @@ def run_attempts(plane):
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
-        event = {"socket": plane.socket_path, "tcp_port": listener.getsockname()[1], "other": "other", "pid": os.getpid(), "file": secret}
+        event = {"socket": plane.socket_path, "tcp_port": listener.getsockname()[1], "other": "other", "pid": os.getpid(), "file": secret,
+                 "tier": plane.first["isolation"]["tier"]}
         worker = plane.ready("selftest")
         for name in worker.first["describe"]["tools"]:
+            if plane.first["isolation"]["uid_per_worker"]:
+                event["uid"] = plane.uid_base + worker.slot
             frame, _ = worker.tool(name, event)
             if frame is None:
                 worker.exited()
@@ -255,9 +258,9 @@ class ProtocolTest(unittest.TestCase):
             self.assertEqual(71, worker.exited()["exit_code"])
 
     def test_a_tier_that_cannot_be_had_is_refused(self):
-        with harness.Plane(tier="gvisor") as plane:
+        with harness.Plane(tier="no-such-tier") as plane:
             self.assertEqual("start_failed", plane.first["type"])
-            self.assertIn("gvisor", plane.first["reason"])
+            self.assertIn("no-such-tier", plane.first["reason"])
             self.assertEqual(1, plane.process.wait(harness.WAIT))
 
     def test_there_is_no_silent_downgrade(self):
@@ -281,9 +284,20 @@ class ProtocolTest(unittest.TestCase):
         done = subprocess.run([harness.PYTHON, "-I", "-S", "-B", os.path.join(harness.WORKER_CODE, "launcher.py"), "--probe"],
                               capture_output=True, timeout=harness.WAIT, check=True)
         answer = json.loads(done.stdout)
-        self.assertEqual({"namespaces", "restricted", "none"}, set(answer["tiers"]))
+        self.assertEqual({"gvisor", "namespaces", "restricted", "none"}, set(answer["tiers"]))
         for tier in answer["tiers"].values():
             self.assertTrue(tier["available"] or tier["why"])
+
+    def test_groups_of_another_process_namespace_are_left_alone(self):
+        """Meant to fail: without the namespace in the name a plane in a container removes the groups of one outside, whose process it does not see."""
+        with harness.Plane() as plane:
+            folders = harness.groups(plane.process.pid)
+            if not folders:
+                self.skipTest("no cgroups")
+            probe = [harness.PYTHON, "-I", "-S", "-B", os.path.join(harness.WORKER_CODE, "launcher.py"), "--probe"]
+            apart = ["unshare", "--pid", "--fork", "--mount-proc"] if os.geteuid() == 0 else ["unshare", "-Urpf", "--mount-proc"]
+            subprocess.run(apart + probe, capture_output=True, timeout=harness.WAIT, check=True)
+            self.assertEqual([], [folder for folder in folders if not os.path.exists(folder)])
 
     def test_groups_of_the_dead_are_removed_at_the_next_start(self):
         """Both the launcher and its sweeper were killed."""

@@ -1,6 +1,6 @@
-"""Control groups: a group per worker with a limit on memory and on processes, on version 1 and version 2 hosts.
+"""Control groups: a group per worker with a limit on memory and on processes and a weight for CPU, on version 1 and 2 hosts.
 
-The groups are made below the group the server itself runs in, as ``aiel-plane-<pid>-<start time>/<worker>``. Folders are
+The groups are made below the group the server itself runs in, as ``aiel-plane-<pid>-<start time>-<process namespace>/<worker>``. Folders are
 opened before the jail closes and used through their descriptors, so the jail has no view of the hierarchy.
 The name holds the maker's pid and start time: whoever comes next can tell a group whose maker is dead, and removes it.
 """
@@ -10,9 +10,16 @@ import os
 import re
 import time
 
+_PROC = "/proc"
 _PREFIX = "aiel-plane-"
 _CONTROLLERS = ("memory", "pids")
-_NAME = re.compile(r"^aiel-plane-(\d+)-(\d+)$")
+# Not a limit but a share: a host without it is no reason to refuse.
+_OPTIONAL = ("cpu",)
+#: Where a version 2 host's server goes: a group that has processes of its own may have no groups with limits below it.
+_SERVER = "aiel-plane-server"
+# A worker that computes without pause weighs a 32nd of one that answers.
+_WEIGHT = {"v1": ("cpu.shares", "1024", "32"), "v2": ("cpu.weight", "100", "3")}
+_NAME = re.compile(r"^aiel-plane-(\d+)-(\d+)(?:-(\d+))?$")
 
 
 def _start_time(pid):
@@ -24,23 +31,28 @@ def _start_time(pid):
         return None
 
 
+def _process_namespace():
+    """A number that says in which process namespace the ids of processes are to be read."""
+    return os.stat("/proc/self/ns/pid").st_ino
+
+
 def _own_paths():
-    """Folder of this process's own group: ``{"memory": …, "pids": …}`` on version 1, ``{"": …}`` on version 2."""
+    """Folder of this process's own group: ``{"memory": …, "pids": …, "cpu": …}`` on version 1, ``{"": …}`` on version 2."""
     paths_in_hierarchy = {}
-    with open("/proc/self/cgroup", encoding="utf-8") as table:
+    with open(_PROC + "/self/cgroup", encoding="utf-8") as table:
         for line in table:
             _, controllers, path = line.rstrip("\n").split(":", 2)
             for controller in controllers.split(","):
                 paths_in_hierarchy[controller] = path
     found = {}
-    with open("/proc/self/mountinfo", encoding="utf-8") as table:
+    with open(_PROC + "/self/mountinfo", encoding="utf-8") as table:
         for line in table:
             left, _, right = line.rstrip("\n").partition(" - ")
             fields, kind = left.split(), right.split()
             if kind[0] not in ("cgroup", "cgroup2"):
                 continue
             root, mountpoint = fields[3], fields[4].replace("\\040", " ")
-            names = [""] if kind[0] == "cgroup2" else [n for n in kind[2].split(",") if n in _CONTROLLERS]
+            names = [""] if kind[0] == "cgroup2" else [n for n in kind[2].split(",") if n in _CONTROLLERS + _OPTIONAL]
             for name in names:
                 path = paths_in_hierarchy.get(name)
                 if path is None or name in found:
@@ -94,6 +106,8 @@ def _remove_stale(parent):
         return
     for entry in entries:
         match = _NAME.match(entry.name)
+        if match and match.group(3) not in (None, str(_process_namespace())):
+            continue  # somebody's in another container, whose processes we cannot see
         if match and _start_time(int(match.group(1))) != int(match.group(2)):
             _remove(entry.path)
 
@@ -143,6 +157,30 @@ class Groups:
         for fd in self._fds.values():
             _write(worker + "/cgroup.procs", "0", fd)
 
+    def weigh(self, worker, light):
+        """Gives ``worker`` a small share of the CPU while others want it, or the usual one. False where there are no shares."""
+        file, usual, small = _WEIGHT[self.version]
+        fd = self._fds.get("cpu" if self.version == "v1" else "")
+        try:
+            _write("%s/%s" % (worker, file), small if light else usual, fd)
+            return True
+        except (OSError, TypeError):
+            return False
+
+    def at_memory_limit(self, worker):
+        """Whether ``worker``, which lives, has reached its limit on memory and stands at it."""
+        try:
+            if self.version == "v1":
+                fd, names = self._fds["memory"], ("memory.usage_in_bytes", "memory.limit_in_bytes")
+                reached = int(_read(worker + "/memory.failcnt", fd)) > 0
+            else:
+                fd, names = self._fds[""], ("memory.current", "memory.max")
+                reached = _counter(_read(worker + "/memory.events", fd), "max") > 0
+            used, limit = (int(_read("%s/%s" % (worker, name), fd)) for name in names)
+        except (OSError, ValueError, KeyError):
+            return False
+        return reached and used >= limit - limit // 50
+
     def end(self, worker):
         """Reads what the group counted and removes it: ``(memory_limit_hit, process_limit_hit)``."""
         memory_hit = process_hit = False
@@ -174,8 +212,13 @@ class Groups:
         self._fds = {}
 
     def remove(self):
-        """Removes all; for the launcher, outside the jail, when every process is gone."""
+        """Removes all; for the launcher, outside the jail, when every process is gone or is to go."""
         for folder in self.folders.values():
+            if self.version == "v2":
+                try:
+                    _write(folder + "/cgroup.kill", "1")
+                except OSError:
+                    pass  # kernels before 5.14
             _remove(folder)
 
 
@@ -184,11 +227,11 @@ def create():
     made = {}
     try:
         own = _own_paths()
-        name = "%s%d-%d" % (_PREFIX, os.getpid(), _start_time(os.getpid()))
+        name = "%s%d-%d-%d" % (_PREFIX, os.getpid(), _start_time(os.getpid()), _process_namespace())
         if all(controller in own for controller in _CONTROLLERS):
-            version, parents = "v1", {controller: own[controller] for controller in _CONTROLLERS}
+            version, parents = "v1", {controller: own[controller] for controller in _CONTROLLERS + _OPTIONAL if controller in own}
         elif "" in own:
-            version, parents = "v2", {"": own[""]}
+            version, parents = "v2", {"": own[""].removesuffix("/" + _SERVER)}
         else:
             return None, "no cgroup hierarchy with the memory and pids controllers is mounted"
         for parent in parents.values():
@@ -197,7 +240,12 @@ def create():
             _delegate(parents[""])
         for controller, parent in parents.items():
             folder = os.path.join(parent, name)
-            os.mkdir(folder, 0o755)
+            try:
+                os.mkdir(folder, 0o755)
+            except OSError:
+                if controller in _OPTIONAL:
+                    continue
+                raise
             made[controller] = folder
         if version == "v2":
             _delegate(made[""])
@@ -230,10 +278,38 @@ def create():
 def _delegate(folder):
     """Version 2: turns the controllers on for the groups in ``folder``."""
     on = _read(folder + "/cgroup.subtree_control").split()
-    missing = [c for c in _CONTROLLERS if c not in on]
-    if missing:
-        available = _read(folder + "/cgroup.controllers").split()
-        lacking = [c for c in missing if c not in available]
-        if lacking:
-            raise OSError(errno.ENOENT, "controllers not delegated to %s: %s" % (folder, " ".join(lacking)))
-        _write(folder + "/cgroup.subtree_control", " ".join("+" + c for c in missing))
+    wanted = [c for c in _CONTROLLERS + _OPTIONAL if c not in on]
+    if not wanted:
+        return
+    available = _read(folder + "/cgroup.controllers").split()
+    lacking = [c for c in _CONTROLLERS if c in wanted and c not in available]
+    if lacking:
+        raise OSError(errno.ENOENT, "controllers not delegated to %s: %s" % (folder, " ".join(lacking)))
+    switch = " ".join("+" + c for c in wanted if c in available)
+    if not switch:
+        return
+    try:
+        _write(folder + "/cgroup.subtree_control", switch)
+    except OSError as error:
+        if error.errno != errno.EBUSY:
+            raise
+        _make_room(folder)
+        _write(folder + "/cgroup.subtree_control", switch)
+
+
+def _make_room(folder):
+    """Version 2: moves the processes of ``folder``, the server and what else shares its group, one group further down."""
+    leaf = os.path.join(folder, _SERVER)
+    try:
+        os.mkdir(leaf, 0o755)
+    except FileExistsError:
+        pass
+    for _ in range(10):  # whoever forks meanwhile leaves a child behind
+        pids = _read(folder + "/cgroup.procs").split()
+        if not pids:
+            return
+        for pid in pids:
+            try:
+                _write(leaf + "/cgroup.procs", pid)
+            except ProcessLookupError:
+                pass

@@ -3,10 +3,11 @@
 Reads the SDK's registry; calls no user code but what reading a type hint may run. Import it only once the bundle is importable.
 """
 
-import dataclasses
 import inspect
 import os
 import typing
+
+from .schemas import derived, derived_result, hints_of, schema_of
 
 _CONTEXT_NAMES = ("ctx", "_ctx", "context", "_context", "_")
 
@@ -39,34 +40,6 @@ def takes_context(fn):
     return first.name in _CONTEXT_NAMES or hint.rpartition(".")[2] == "Context"
 
 
-def schema_of(hint):
-    """The JSON Schema of a type, or None where the type says nothing (``dict``, ``Any``) or has none."""
-    from pydantic import BaseModel, TypeAdapter
-    if hint is None or hint is inspect.Parameter.empty or hint in (dict, list, object, typing.Any):
-        return None
-    if isinstance(hint, dict):
-        return hint
-    if typing.get_origin(hint) is dict and any(a is typing.Any for a in typing.get_args(hint)):
-        return None
-    try:
-        if inspect.isclass(hint) and issubclass(hint, BaseModel):
-            return hint.model_json_schema()
-        if inspect.isclass(hint) and (dataclasses.is_dataclass(hint) or typing.is_typeddict(hint)):
-            return TypeAdapter(hint).json_schema()
-        if hint in (str, int, float, bool) or typing.get_origin(hint) is not None:
-            return TypeAdapter(hint).json_schema()
-    except Exception:  # a hint that pydantic cannot read is a hint for people, not an error
-        return None
-    return None
-
-
-def _hints(fn):
-    try:
-        return typing.get_type_hints(fn, include_extras=True)
-    except Exception:
-        return {}
-
-
 def input_schema(fn):
     """The schema of the second parameter of ``fn(ctx, payload)``."""
     try:
@@ -75,7 +48,7 @@ def input_schema(fn):
         return None
     if len(parameters) < 2:
         return None
-    return schema_of(_hints(fn).get(parameters[1].name))
+    return schema_of(hints_of(fn).get(parameters[1].name))
 
 
 def arguments_schema(fn):
@@ -87,7 +60,7 @@ def arguments_schema(fn):
         return None
     if takes_context(fn):
         parameters = parameters[1:]
-    hints, fields, extra = _hints(fn), {}, "forbid"
+    hints, fields, extra = hints_of(fn), {}, "forbid"
     for parameter in parameters:
         if parameter.kind == parameter.VAR_KEYWORD:
             extra = "allow"
@@ -117,6 +90,8 @@ def _common(kind, name, export, fn, root):
             entry[member] = [str(item) for item in (getattr(export, member) or ())]
     if hasattr(export, "output_schema"):
         entry["output_schema"] = schema_of(export.output_schema)
+    if entry.get("output_schema") is None and fn is not None and kind != "router":
+        entry["output_schema"] = derived_result(fn)
     return entry
 
 
@@ -128,12 +103,14 @@ def exports(registry, root):
             export = table[name]
             fn = export.fn if export.fn is not None else export.graph_builder
             entry = _common(kind, name, export, fn, root)
-            entry["input_schema"] = input_schema(export.fn) if export.fn is not None else None
+            entry["input_schema"] = (input_schema(export.fn) or derived(export.fn, True)) if export.fn is not None else None
+            if export.fn is None:
+                entry["output_schema"] = None  # of the builder it would be
             found.append(entry)
     for export in registry.http_handlers:
         entry = _common("http", "%s %s" % (export.method, export.path), export, export.fn, root)
         entry.update(method=export.method, path=export.path,
-                     input_schema=None if export.method == "GET" else input_schema(export.fn))
+                     input_schema=None if export.method.upper() == "GET" else derived(export.fn, True))
         found.append(entry)
     for server_name in sorted(registry.mcp_servers):
         for tool in registry.mcp_servers[server_name].tools:
@@ -144,6 +121,6 @@ def exports(registry, root):
             if (server_name, tool) in registry.mcp_tools:
                 entry["input_schema"] = arguments_schema(fn)
             elif fn is not None:
-                entry["input_schema"] = input_schema(fn)
+                entry["input_schema"] = input_schema(fn) or derived(fn, True)
             found.append(entry)
     return found

@@ -4,6 +4,8 @@ import json
 import struct
 
 DEFAULT_MAX = 8 << 20
+#: What a worker exits with when it could not even say any more that its memory is used up.
+MEMORY_EXIT = 72
 _LENGTH = struct.Struct(">I")
 
 

@@ -10,14 +10,16 @@ import signal
 import sys
 import sysconfig
 
-from . import landlock, libraries, seccomp, syscalls
-from .syscalls import (CAP_CHOWN, CAP_KILL, CAP_SETGID, CAP_SETPCAP, CAP_SETUID, CAP_SYS_ADMIN, CLONE_NEWCGROUP, CLONE_NEWIPC,
+from . import egress, landlock, libraries, seccomp, syscalls
+from .syscalls import (CAP_CHOWN, CAP_KILL, CAP_NET_ADMIN, CAP_SETGID, CAP_SETPCAP, CAP_SETUID, CAP_SYS_ADMIN, CLONE_NEWCGROUP, CLONE_NEWIPC,
                        CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUSER, CLONE_NEWUTS)
 
 TIERS = ("namespaces", "restricted", "none")
 _APP, _STORE, _SOCKET, _BUNDLE, _CODE = "/app", "/store", "/run/plane.sock", "/bundle", "/plane"
 _DEVICES = ("null", "zero", "urandom", "random")
 _ZONEINFO = "/usr/share/zoneinfo"
+_CA_FILE, _SHARED_MEMORY = "/run/ca.pem", "/dev/shm"
+_CA_PLACES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 # Inside a user namespace without privileges every process has this id; it owns nothing on a host.
 _NOBODY = 65534
 _ZYGOTE_CAPABILITIES = (CAP_SYS_ADMIN, CAP_SETUID, CAP_SETGID, CAP_SETPCAP, CAP_KILL, CAP_CHOWN)
@@ -95,8 +97,16 @@ class Jail:
         self.landlock_abi = landlock.abi() if self.tier != "none" else 0
         self.uid_per_worker = False
         self.facts = {}
-        self._filter = None
+        self.ca_file = config.get("ca_file") or next(filter(os.path.isfile, _CA_PLACES), None)
+        if self.ca_file is not None:
+            self.ca_file = os.path.realpath(self.ca_file)
+            if not os.path.isfile(self.ca_file):
+                raise StartFailed("the file of certificates does not exist: %s" % self.ca_file)
+        self.listener = None
+        self._scratch = ["/tmp"]
+        self._capabilities = _ZYGOTE_CAPABILITIES + ((CAP_NET_ADMIN,) if capabilities >> CAP_NET_ADMIN & 1 else ())
         self._pid_namespace = None
+        self._filters = {}
         self._standard_library = standard_library()
 
     # ---- the launcher, before the zygote exists
@@ -104,7 +114,7 @@ class Jail:
     def enter_outer(self):
         """Namespaces that must exist before the zygote is forked: it is to be process 1 of its own."""
         if self.tier not in TIERS:
-            raise StartFailed("unknown tier %r; one of auto, %s" % (self.tier, ", ".join(TIERS)))
+            raise StartFailed("unknown tier %r; one of auto, %s" % (self.tier, ", ".join(TIERS + ("gvisor",))))
         if not os.path.isdir(self.store):
             raise StartFailed("store does not exist: %s" % self.store)
         if self.tier == "none":
@@ -174,6 +184,10 @@ class Jail:
         syscalls.bind("/old" + self.store, "/new" + _STORE, "ro,nosuid,nodev,noexec")
         if self.socket:
             _bind_file("/old" + os.path.realpath(self.socket), "/new" + _SOCKET, "nosuid,nodev,noexec")
+        if self.ca_file is not None:
+            _bind_file("/old" + self.ca_file, "/new" + _CA_FILE, "ro,nosuid,nodev,noexec")
+            self.ca_file = _CA_FILE
+        os.mkdir("/new" + _SHARED_MEMORY, 0o755)
         os.chdir("/new")
         syscalls.pivot_root(".", ".")
         syscalls.umount(".")
@@ -182,11 +196,12 @@ class Jail:
         self.app, self.store, self.bundle = _APP, _STORE, inside
         self.socket = _SOCKET if self.socket else None
         if self.privileged:
-            syscalls.drop_bounding(_ZYGOTE_CAPABILITIES)
-            syscalls.set_capabilities(_ZYGOTE_CAPABILITIES)
+            syscalls.drop_bounding(self._capabilities)
+            syscalls.set_capabilities(self._capabilities)
             self.uid_per_worker = True
         self._pid_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
-        self._filter = seccomp.program(1)
+        # Made once: a worker here is process 1, always.
+        self._filters = {profile: seccomp.program(1, profile) for profile in seccomp.PROFILES}
         self.facts = {"namespaces": ["mnt", "pid", "net", "ipc", "uts"] + ([] if self.privileged else ["user"]),
                       "user_namespace": not self.privileged, "pivot_root": True}
 
@@ -209,6 +224,15 @@ class Jail:
         libraries.preload(self._standard_library + self.bundle)
         self.facts = {"namespaces": [], "user_namespace": False, "pivot_root": False}
 
+    def profiles(self):
+        """The profiles of workers that this tier can hold. What is not here is refused, never given with weaker walls."""
+        if self.tier != "namespaces":
+            return ["default"]
+        network = not self.privileged or CAP_NET_ADMIN in self._capabilities
+        subprocess = self.groups is not None  # nothing else counts a worker's processes together with what they use
+        possible = {"default": True, "network": network, "subprocess": subprocess, "network+subprocess": network and subprocess}
+        return [name for name in seccomp.PROFILES if possible[name]]
+
     def report(self):
         """What each execution's record says about the walls around it."""
         return {
@@ -218,6 +242,8 @@ class Jail:
             "pivot_root": self.facts["pivot_root"],
             "landlock_abi": self.landlock_abi,
             "seccomp": "default" if self.tier != "none" else None,
+            "profiles": self.profiles(),
+            "seccomp_digest": seccomp.digest(self.tier == "namespaces") if self.tier != "none" else None,
             "cgroup": self.groups.version if self.groups else None,
             "uid_per_worker": self.uid_per_worker,
             "no_new_privs": syscalls.supported(),
@@ -238,10 +264,10 @@ class Jail:
 
     # ---- the worker
 
-    def enter(self, snapshot, slot, limits, parent):
+    def enter(self, snapshot, slot, limits, parent, profile="default"):
         """All walls of a worker, in the calling process, which has closed its descriptors and has one thread."""
         if self.tier == "namespaces":
-            self._enter_namespaces(snapshot, slot, limits)
+            self._enter_namespaces(snapshot, slot, limits, profile)
         else:
             self.app = os.path.join(self.store, snapshot)
         os.chdir(self.app)
@@ -266,12 +292,18 @@ class Jail:
                 os._exit(0)
         if self.tier != "none":
             if self.landlock_abi:
-                landlock.restrict(self._landlock_rules(), self.landlock_abi)
-            seccomp.install(self._filter or seccomp.program(os.getpid()))
+                landlock.restrict(self._landlock_rules(), self.landlock_abi, egress.PORT if self.listener is not None else None)
+            seccomp.install(self._filters.get(profile) or seccomp.program(os.getpid(), profile, scratch=False))
 
-    def _enter_namespaces(self, snapshot, slot, limits):
-        syscalls.unshare(CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP, "unshare(mnt, ipc, uts, cgroup)")
+    def _enter_namespaces(self, snapshot, slot, limits, profile):
+        network, subprocess = ("network" in profile.split("+"), "subprocess" in profile.split("+"))
+        # A network of its own even when it is empty: /proc/self/net would list the sockets of the others and the server's path.
+        syscalls.unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP,
+                         "unshare(mnt, net, ipc, uts, cgroup)")
         syscalls.sethostname("worker")
+        if network:
+            syscalls.loopback_up()
+            self.listener = egress.listen()
         flags = syscalls.MS_NOSUID | syscalls.MS_NODEV | syscalls.MS_NOEXEC
         syscalls.mount(_STORE + "/" + snapshot, _APP, None, syscalls.MS_BIND)  # takes over the store's options
         owner = self.uid_base + slot if self.uid_per_worker else _NOBODY
@@ -283,7 +315,11 @@ class Jail:
             syscalls.mount("proc", "/proc", "proc", flags, "subset=pid")
         except OSError:  # kernels before 5.8
             syscalls.mount("proc", "/proc", "proc", flags)
-        for hidden in filter(None, (_STORE, self.socket, _CODE)):
+        if subprocess:  # for the locks and queues of multiprocessing
+            self._scratch.append(_SHARED_MEMORY)
+            syscalls.mount("tmpfs", _SHARED_MEMORY, "tmpfs", syscalls.MS_NOSUID | syscalls.MS_NODEV | syscalls.MS_NOEXEC,
+                           "size=1m,nr_inodes=256,mode=0700,uid=%d,gid=%d" % (owner, owner))
+        for hidden in filter(None, (_STORE, self.socket, _CODE, None if network else self.ca_file)):
             syscalls.umount(hidden)
         if not self.privileged:
             self._enter_user_namespace()
@@ -314,9 +350,10 @@ class Jail:
         limit(resource.RLIMIT_STACK, 8 << 20)
         limit(resource.RLIMIT_MEMLOCK, 0)
         limit(resource.RLIMIT_MSGQUEUE, 0)
-        # Only where the count is this worker's own: by uid, or by user namespace. Elsewhere seccomp denies new processes, and
-        # a limit would count what others of this uid do.
-        if self.uid_per_worker or (self.tier == "namespaces" and not self.privileged):
+        # A cgroup counts this worker alone. Without one the count is by uid or by user namespace, where it is of no more than this
+        # plane's worker; elsewhere seccomp denies new processes, and a limit would count what others of this uid do. Never both: a
+        # second plane on this machine has the same uids unless it was told otherwise, and its threads are none of this worker's.
+        if self.groups is None and (self.uid_per_worker or (self.tier == "namespaces" and not self.privileged)):
             limit(resource.RLIMIT_NPROC, int(limits["pids"]))
         if self.groups is None:
             with open("/proc/self/statm", encoding="ascii") as statm:
@@ -326,7 +363,7 @@ class Jail:
     def _landlock_rules(self):
         rules = [("/dev/" + device, landlock.DEVICE) for device in _DEVICES]
         if self.tier == "namespaces":
-            return rules + [("/", landlock.READ), ("/tmp", landlock.SCRATCH)]
+            return rules + [("/", landlock.READ)] + [(path, landlock.SCRATCH) for path in self._scratch]
         readable = self._standard_library + self.bundle + [self.app, _ZONEINFO]
         return rules + [(path, landlock.READ) for path in readable]
 

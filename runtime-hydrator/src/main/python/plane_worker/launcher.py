@@ -13,7 +13,7 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from plane_worker import cgroups, frames, jail as jails, syscalls  # noqa: E402
+from plane_worker import cgroups, frames, gvisor, jail as jails, syscalls  # noqa: E402
 
 sys.path.pop(0)
 
@@ -28,12 +28,12 @@ def main():
         # Not only cleared: started anew, so that no copy of the old one is left in the memory that workers inherit.
         os.execve(sys.executable, [sys.executable, "-I", "-S", "-B", os.path.abspath(__file__)] + sys.argv[1:], _ENVIRONMENT)
     arguments = sys.argv[1:]
-    if arguments == ["--probe"]:
+    if arguments and arguments[0] == "--probe":
         from plane_worker import probe
-        print(json.dumps(probe.probe(), indent=2))
+        print(json.dumps(probe.probe(arguments[1:]) if arguments[1:] else probe.probe(), indent=2))
         return 0
     if len(arguments) != 2 or arguments[0] != "--config":
-        sys.stderr.write("usage: launcher.py --config <fd or path> | --probe\n")
+        sys.stderr.write("usage: launcher.py --config <fd or path> | --probe [tier …]\n")
         return 64
     try:
         config = read_config(arguments[1])
@@ -68,7 +68,7 @@ def launch(config):
             groups, why = cgroups.create()
             if groups is None:
                 sys.stderr.write("no cgroups, limits hold per process instead: %s\n" % why)
-        jail = jails.Jail(config, groups)
+        jail = gvisor.Sandboxes(config, groups) if config["tier"] == "gvisor" else jails.Jail(config, groups)
         sweeper = start_sweeper(groups)
         jail.enter_outer()
         launcher_pid = os.getpid()
@@ -133,9 +133,9 @@ def run_zygote(jail, sweeper, launcher_pid):
             signal.signal(number, signal.SIG_IGN)
         from plane_worker import zygote
         jail.close()
-        if jail.tier != "namespaces" and os.getppid() != launcher_pid:
+        if jail.tier not in ("namespaces", "gvisor") and os.getppid() != launcher_pid:
             os._exit(0)
-        versions = zygote.preload(jail)
+        versions = jail.preload() if jail.tier == "gvisor" else zygote.preload(jail)
         jail.seal()
         if syscalls.supported():
             # Dropping capabilities clears this.

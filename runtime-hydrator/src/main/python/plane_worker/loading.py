@@ -66,6 +66,8 @@ def load(folder, verdict=None):
     step = time.monotonic()
     try:
         loader._import_entrypoint(root, name)
+    except MemoryError:  # not a finding in the code: a limit was hit, and is reported as one
+        raise
     except BaseException as problem:  # SystemExit too: a snapshot that ends the process on import cannot serve
         raise LoadFailed([_import_error(problem, root)]) from None
     loaded.import_ms = _since(step)

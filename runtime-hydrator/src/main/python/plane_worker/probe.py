@@ -8,16 +8,20 @@ import os
 import signal
 
 from . import cgroups, landlock, seccomp, syscalls
+from .gvisor import Sandboxes
 from .jail import Jail
 
 _LIMITS = {"memory_bytes": 256 << 20, "pids": 16, "cpu_seconds": 10, "file_bytes": 1 << 20, "open_files": 64, "tmp_bytes": 1 << 20}
 
 
-def probe():
-    """A JSON object: each tier with ``available`` and, if not, ``why``; and the parts they are made of."""
+_TIERS = ("gvisor", "namespaces", "restricted", "none")
+
+
+def probe(wanted=_TIERS):
+    """A JSON object: each wanted tier with ``available`` and, if not, ``why``; and the parts they are made of."""
     groups, why = cgroups.create()
     try:
-        tiers = {tier: _try(tier, groups if tier != "none" else None) for tier in ("namespaces", "restricted", "none")}
+        tiers = {tier: _try(tier, groups if tier != "none" else None) for tier in _TIERS if tier in wanted}
         parts = {
             "architecture": syscalls.MACHINE,
             "landlock_abi": landlock.abi() if syscalls.supported() else 0,
@@ -26,7 +30,8 @@ def probe():
         }
         if why:
             parts["cgroup_why_not"] = why
-        return {"auto": "namespaces" if tiers["namespaces"]["available"] else None, "tiers": tiers, "parts": parts}
+        usual = tiers.get("namespaces", {})
+        return {"auto": "namespaces" if usual.get("available") else None, "tiers": tiers, "parts": parts}
     finally:
         if groups is not None:
             groups.close()
@@ -60,13 +65,13 @@ def _report(fd, work):
         os._exit(0)
 
 
-def _nested(work):
+def _nested(work, seconds=10):
     """Runs ``work`` in a child made by ``work.fork`` and returns its answer."""
     read_end, write_end = os.pipe()
     pid = work[0]()
     if pid == 0:
         os.close(read_end)
-        signal.alarm(10)
+        signal.alarm(seconds)
         _report(write_end, work[1])
     os.close(write_end)
     with os.fdopen(read_end, "rb") as file:
@@ -77,6 +82,8 @@ def _nested(work):
 
 def _zygote(tier, groups):
     here = os.path.dirname(os.path.abspath(__file__))
+    if tier == "gvisor":
+        return _gvisor(here, groups)
     jail = Jail({"tier": tier, "store": here, "bundle": "", "socket": "", "uid_base": 64000, "slots": 1}, groups)
     jail.enter_outer()
 
@@ -94,3 +101,16 @@ def _zygote(tier, groups):
         return answer
 
     return _nested((os.fork, inside))
+
+
+def _gvisor(here, groups):
+    """Starts a sandbox in which the interpreter runs and ends; without a bundle it imports none."""
+    broker = Sandboxes({"tier": "gvisor", "store": here, "bundle": "", "socket": "", "uid_base": 64000, "slots": 1}, groups)
+    broker.enter_outer()
+
+    def inside():
+        broker.close()
+        broker.preload()
+        return {"available": True, "isolation": broker.report()}
+
+    return _nested((os.fork, inside), 25)

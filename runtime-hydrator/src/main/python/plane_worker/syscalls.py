@@ -8,7 +8,7 @@ import os
 import platform
 
 _TABLE = """
-access:21:- acct:163:89 add_key:248:217 adjtimex:159:171 alarm:37:- bind:49:200 bpf:321:280 brk:12:214 capget:125:90
+accept:43:202 accept4:288:242 access:21:- acct:163:89 add_key:248:217 adjtimex:159:171 alarm:37:- bind:49:200 bpf:321:280 brk:12:214 capget:125:90
 capset:126:91 chdir:80:49 chmod:90:- chown:92:- chroot:161:51 clock_getres:229:114 clock_gettime:228:113
 clock_nanosleep:230:115 clock_settime:227:112 clone:56:220 clone3:435:435 close:3:57 close_range:436:436
 connect:42:203 copy_file_range:326:285 creat:85:- dup:32:23 dup2:33:- dup3:292:24 epoll_create:213:-
@@ -74,7 +74,7 @@ CLONE_NEWNET = 0x40000000
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_READ, PR_CAPBSET_DROP = 1, 4, 23, 24
 PR_SET_NO_NEW_PRIVS, PR_GET_SECCOMP, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 38, 21, 47, 4
 
-CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_KILL, CAP_SETGID, CAP_SETUID, CAP_SETPCAP, CAP_SYS_ADMIN = 0, 1, 5, 6, 7, 8, 21
+CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_KILL, CAP_SETGID, CAP_SETUID, CAP_SETPCAP, CAP_NET_ADMIN, CAP_SYS_ADMIN = 0, 1, 5, 6, 7, 8, 12, 21
 
 _AT_FDCWD = -100
 _AT_RECURSIVE = 0x8000
@@ -167,6 +167,17 @@ def prctl(option, a=0, b=0, c=0, d=0):
 def sethostname(name):
     raw = os.fsencode(name)
     _check(_libc.sethostname(raw, ctypes.c_size_t(len(raw))), "sethostname")
+
+
+def loopback_up():
+    """Brings up ``lo`` of this network namespace, which is down in a new one."""
+    import fcntl
+    import socket
+    import struct
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        name = b"lo".ljust(16, b"\0")
+        (flags,) = struct.unpack_from("=H", fcntl.ioctl(any_socket, 0x8913, name + bytes(24)), 16)  # SIOCGIFFLAGS
+        fcntl.ioctl(any_socket, 0x8914, name + struct.pack("=H22x", flags | 1))  # SIOCSIFFLAGS, IFF_UP
 
 
 class _CapHeader(ctypes.Structure):

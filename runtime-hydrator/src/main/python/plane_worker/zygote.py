@@ -10,6 +10,7 @@ import re
 import select
 import signal
 import sys
+import time
 
 from . import PROTOCOL, frames, worker
 
@@ -17,14 +18,25 @@ _NAME = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$")
 _LIMITS = {"memory_bytes": (16 << 20, 1 << 40), "pids": (1, 1 << 16), "cpu_seconds": (1, 1 << 24), "file_bytes": (0, 1 << 40),
            "open_files": (16, 1 << 20), "tmp_bytes": (4096, 1 << 40), "result_bytes": (1024, 1 << 30), "log_bytes": (0, 1 << 30),
            "frame_bytes_max": (8192, 1 << 31)}
-_PROFILES = ("default",)
+# How often the zygote looks who computes without pause, and what share of one CPU means that.
+_LOOK_SECONDS = 0.25
+_BUSY_SHARE = 0.6
+_TICKS = os.sysconf("SC_CLK_TCK")
 
 _WARM_UP = '''
+from typing import List, Optional
 from aiel_sdk import tool, agent, flow, router, http, mcp_server
-@tool("sync")
-def sync(ctx, payload: dict) -> dict:
+from pydantic import BaseModel, Field
+class Part(BaseModel):
+    name: str
+class Model(BaseModel):
+    a: int = Field(0, description="a number")
+    parts: List[Part] = []
+    more: Optional[dict] = None
+@tool("sync", description="warm", output_schema=Model)
+def sync(ctx, payload: Model) -> dict:
     ctx.log("warm")
-    return dict(payload)
+    return Model.model_validate(payload).model_dump()
 @tool("coroutine")
 async def coroutine(ctx, payload: dict) -> dict:
     return dict(payload)
@@ -63,12 +75,13 @@ def _dry_run(folder, asyncio, adapter, exports, loading):
     from aiel_runtime import loader
     from aiel_sdk import get_registry, reset_registry
     exports.exports(get_registry(), folder)
-    runs = adapter.Adapter(loaded, 1 << 20)
+    runs = adapter.Adapter(loaded, adapter.streams.Limits(1 << 20, 1 << 20, 1 << 20))
     loop = asyncio.new_event_loop()
     try:
-        for handler in ("sync", "coroutine"):
+        for handler, at_once in (("sync", True), ("sync", False), ("coroutine", False)):
             request = {"action": "invoke", "kind": "tool", "handler": handler, "event": {"a": 1}}
-            reply = loop.run_until_complete(runs.handle(request, lambda entry: True))
+            call = runs.call(request, lambda entry: True)
+            reply = call.run_at_once() if at_once else loop.run_until_complete(call.run())
             if b'"ok":true' not in reply.envelope:
                 raise RuntimeError("the dry run failed: %s" % reply.envelope.decode("utf-8"))
         loop.run_until_complete(loop.shutdown_default_executor())  # no thread may be left in a process that forks
@@ -97,7 +110,11 @@ class Zygote:
         self._pids = {}
         self._slots = {}
         self._cpu_limit = {}
+        self._cpu_seen = {}
+        self._light = set()
+        self._looked = 0.0
         self._killed = set()
+        self._at_memory_limit = set()
         self._decoder = frames.Decoder()
         self._out = 1
 
@@ -118,7 +135,7 @@ class Zygote:
         poll.register(wake_read, select.POLLIN)
         try:
             while True:
-                for fd, _ in poll.poll():
+                for fd, _ in poll.poll(_LOOK_SECONDS * 1000 if self._workers else None):
                     if fd == wake_read:
                         try:
                             while os.read(wake_read, 4096):
@@ -126,6 +143,7 @@ class Zygote:
                         except BlockingIOError:
                             pass
                 self._reap()
+                self._balance()
                 if any(fd == 0 for fd, _ in poll.poll(0)):
                     data = os.read(0, 65536)
                     if not data:
@@ -144,6 +162,10 @@ class Zygote:
             pid = self._pids.get(message.get("worker"))
             if pid is not None:
                 self._killed.add(pid)
+                groups = self._jail.groups
+                # The kernel may look for pages to give up for longer than a deadline lasts, before it kills for memory.
+                if groups is not None and groups.at_memory_limit(message["worker"]):
+                    self._at_memory_limit.add(pid)
                 os.kill(pid, signal.SIGKILL)
         elif kind == "ping":
             self.send({"type": "pong"})
@@ -167,8 +189,11 @@ class Zygote:
             return "slot must be a number from 0 to %d" % (self._jail.slots - 1)
         if self._jail.uid_per_worker and slot in self._slots.values():
             return "slot %d is another worker's, which lives" % slot
-        if spec.get("profile", "default") not in _PROFILES:
-            return "unknown profile; one of %s" % ", ".join(_PROFILES)
+        profile = spec.get("profile", "default")
+        if profile not in self._jail.profiles():
+            return "profile %s cannot be had here; these can: %s" % (profile, ", ".join(self._jail.profiles()))
+        if "network" in profile.split("+") and not isinstance(spec.get("egress_nonce"), str):
+            return "egress_nonce must be a string for a worker with a network"
         limits = spec.get("limits")
         if not isinstance(limits, dict):
             return "limits must be an object"
@@ -212,6 +237,8 @@ class Zygote:
             if groups is not None:
                 groups.end(spec["worker"])
             raise
+        if pid == 0 and self._jail.tier == "gvisor":
+            self._jail.run(spec, self._environment)  # does not return
         if pid == 0:
             worker.run(spec, self._jail, self._environment)  # does not return
         return pid
@@ -234,15 +261,40 @@ class Zygote:
             del self._pids[name], self._slots[pid]
             code = os.waitstatus_to_exitcode(status)
             memory_hit, process_hit = self._jail.groups.end(name) if self._jail.groups is not None else (False, False)
+            memory_hit = memory_hit or code == frames.MEMORY_EXIT or pid in self._at_memory_limit
+            self._at_memory_limit.discard(pid)
             cpu_ms = int((usage.ru_utime + usage.ru_stime) * 1000)
             # The kernel counts this limit by ticks, the usage it reports exactly; so the two differ by some percent.
             cpu_hit = (code in (-signal.SIGKILL, -signal.SIGXCPU) and pid not in self._killed and not memory_hit
                        and cpu_ms >= self._cpu_limit[pid] * 800)
             del self._cpu_limit[pid]
+            self._cpu_seen.pop(pid, None)
+            self._light.discard(pid)
             self._killed.discard(pid)
             self.send({"type": "exited", "worker": name, "exit_code": code if code >= 0 else None,
                        "signal": -code if code < 0 else None, "memory_limit_hit": memory_hit, "process_limit_hit": process_hit,
                        "cpu_limit_hit": cpu_hit, "cpu_ms": cpu_ms, "max_rss_bytes": usage.ru_maxrss * 1024})
+
+    def _balance(self):
+        """Gives workers that compute without pause a smaller share while they do, so that the others' answers stay quick."""
+        now = time.monotonic()
+        elapsed = now - self._looked
+        if elapsed < _LOOK_SECONDS:
+            return
+        self._looked = now
+        for pid, name in self._workers.items():
+            used = _wanted_seconds(pid)
+            if used is None:
+                continue
+            busy = used - self._cpu_seen.get(pid, used) > elapsed * _BUSY_SHARE
+            self._cpu_seen[pid] = used
+            if busy and pid not in self._light:
+                self._light.add(pid)
+                if self._jail.groups is None or not self._jail.groups.weigh(name, True):
+                    _make_nice(pid)
+            elif not busy and pid in self._light and self._jail.groups is not None:
+                self._light.discard(pid)
+                self._jail.groups.weigh(name, False)
 
     def _end_all(self):
         for pid in list(self._workers):
@@ -254,3 +306,31 @@ class Zygote:
             self._reap(0)
         except OSError:  # nobody reads any more
             pass
+
+
+def _wanted_seconds(pid):
+    """How long the threads of a process ran or waited for a CPU. Waiting counts: on a full machine nobody runs without pause."""
+    total = 0
+    try:
+        for task in os.listdir("/proc/%d/task" % pid):
+            with open("/proc/%d/task/%s/schedstat" % (pid, task), "rb") as file:
+                ran, waited, _ = file.read().split()
+            total += int(ran) + int(waited)
+        return total / 1e9
+    except OSError:
+        pass  # it ended, or this kernel does not count
+    try:
+        with open("/proc/%d/stat" % pid, "rb") as stat:
+            fields = stat.read().rpartition(b")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / _TICKS
+    except OSError:
+        return None
+
+
+def _make_nice(pid):
+    """Without groups: lowers the priority of every thread. There is no way back for who has no privileges."""
+    try:
+        for task in os.listdir("/proc/%d/task" % pid):
+            os.setpriority(os.PRIO_PROCESS, int(task), 10)
+    except (OSError, ValueError):
+        pass  # it ended meanwhile

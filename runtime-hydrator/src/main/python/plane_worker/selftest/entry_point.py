@@ -4,14 +4,13 @@ The server runs them all at start and is not ready if one says ``escaped``, or d
 held. An attempt that succeeds does no harm: what it made it removes, and calls that would change the host are made with arguments
 that the kernel refuses only after it has checked the permission. The event may name real targets, so that a wall is tried rather than an absence: ``socket`` (path of a listening Unix
 socket), ``tcp_port`` (a listening port on 127.0.0.1), ``other`` (another snapshot's folder name), ``file`` (a host file that
-exists), ``pid`` (a living process), ``environment`` (names that the call itself puts into the environment).
+exists), ``pid`` (a living process), ``uid`` (what this worker alone is to run as), ``environment`` (names that the call itself puts
+into the environment).
 """
 
 import errno
 import fcntl
-import importlib
 import os
-import platform
 import resource
 import shutil
 import signal
@@ -20,73 +19,15 @@ import stat
 import struct
 import sys
 
-from aiel_sdk import tool
-
-# Static import is refused by the import scan; that scan is a lint, and this is how anyone gets around it.
-ctypes = importlib.import_module("ctypes")
-_libc = ctypes.CDLL(None, use_errno=True)
-_libc.syscall.restype = ctypes.c_long
-_X86 = platform.machine() == "x86_64"
-#: System call numbers: (x86_64, aarch64).
-_NUMBERS = {
-    "ptrace": (101, 117), "process_vm_readv": (310, 270), "process_vm_writev": (311, 271), "mount": (165, 40),
-    "umount2": (166, 39), "unshare": (272, 97), "setns": (308, 268), "pivot_root": (155, 41), "chroot": (161, 51), "bpf": (321, 280),
-    "keyctl": (250, 219), "add_key": (248, 217), "io_uring_setup": (425, 425), "userfaultfd": (323, 282), "perf_event_open": (298, 241),
-    "memfd_create": (319, 279), "memfd_secret": (447, 447), "pidfd_open": (434, 434), "open_by_handle_at": (304, 265),
-    "clone": (56, 220), "clone3": (435, 435), "shmget": (29, 194), "shmctl": (31, 195), "personality": (135, 92), "fsopen": (430, 430),
-    "open_tree": (428, 428), "syslog": (103, 116), "kcmp": (312, 272), "tkill": (200, 130), "seccomp": (317, 277),
-    "process_madvise": (440, 440), "init_module": (175, 105), "kexec_load": (246, 104), "quotactl": (179, 60), "swapon": (167, 224),
-    "fanotify_init": (300, 262), "execveat": (322, 281), "sched_setaffinity": (203, 122), "splice": (275, 76), "vmsplice": (278, 75),
-}
-_NOT_AN_ESCAPE = (errno.EPERM, errno.EACCES, errno.ENOSYS, errno.ENOENT, errno.EROFS, errno.ESRCH, errno.ENOSPC, errno.EAGAIN, errno.ENXIO)
-
-
-def attempt(name):
-    """Exports ``fn(event) -> str | None`` as a tool: a text is an escape, None or a refusal is not."""
-    def decorate(fn):
-        @tool(name, description=fn.__doc__)
-        def run(ctx, event):
-            try:
-                found = fn(event)
-            except OSError as problem:
-                return {"escaped": problem.errno not in _NOT_AN_ESCAPE, "detail": "refused: %s" % problem}
-            return {"escaped": found is not None, "detail": found if found is not None else "held"}
-        return fn
-    return decorate
-
-
-def _call(name, *arguments):
-    """Makes a system call; raises OSError if it fails."""
-    ctypes.set_errno(0)
-    converted = [ctypes.c_long(a) if isinstance(a, int) else a for a in arguments]
-    result = _libc.syscall(ctypes.c_long(_NUMBERS[name][0 if _X86 else 1]), *converted)
-    if result == -1:
-        code = ctypes.get_errno()
-        raise OSError(code, "%s: %s" % (name, os.strerror(code)))
-    return result
-
-
-def _first_readable(paths):
-    for path in paths:
-        try:
-            with open(path, "rb") as file:
-                if file.read(1):
-                    return "could read %s" % path
-        except OSError:
-            pass
-    return None
-
-
-def _others():
-    """Ids of other processes in sight."""
-    try:
-        return [int(n) for n in os.listdir("/proc") if n.isdigit() and int(n) != os.getpid()]
-    except OSError:
-        return []
-
-
-def _target(event):
-    return int(event.get("pid") or os.getppid() or 2)
+from attempts import X86 as _X86
+from attempts import attempt, ctypes
+from attempts import call as _call
+from attempts import connect as _connect
+from attempts import first_readable as _first_readable
+from attempts import libc as _libc
+from attempts import others as _others
+from attempts import reachable as _reachable
+from attempts import target as _target
 
 
 @attempt("read_shadow")
@@ -167,16 +108,6 @@ def other_snapshot(event):
     return None
 
 
-def _connect(family, address, kind=socket.SOCK_STREAM):
-    with socket.socket(family, kind) as s:
-        s.settimeout(2)
-        try:
-            s.connect(address)
-        except (ConnectionRefusedError, TimeoutError) as problem:
-            return "reached the network: %s" % problem
-        return "connected to %r" % (address,)
-
-
 @attempt("tcp_loopback")
 def tcp_loopback(event):
     """A TCP connection to the host."""
@@ -246,6 +177,11 @@ def write_snapshot(event):
     try:
         os.close(os.open("entry_point.py", os.O_WRONLY | os.O_APPEND))
         return "could open entry_point.py for writing"
+    except OSError:
+        pass
+    try:
+        os.chmod("entry_point.py", os.stat("entry_point.py").st_mode & 0o777)
+        return "could change the mode of entry_point.py"
     except OSError:
         pass
     for make, remove in ((lambda p: os.close(os.open(p, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)), os.unlink), (os.mkdir, os.rmdir)):
@@ -323,6 +259,8 @@ def exec_memory(event):
 @attempt("exec_scratch")
 def exec_scratch(event):
     """Native code brought along: a library copied to the scratch folder."""
+    if event.get("tier") == "gvisor":
+        return None  # its kernel maps code from there; docs/sandbox.md says so. What the code calls is that kernel, not the host's.
     source = next((os.path.join(p, f) for p in sys.path if os.path.isdir(p) for f in sorted(os.listdir(p)) if f.endswith(".so")), None)
     if source is None:
         return None
@@ -450,6 +388,15 @@ def become_root(event):
     return None
 
 
+@attempt("own_uid")
+def own_uid(event):
+    """The user id that this worker alone was to have; ``uid`` in the event says which, where workers have ids of their own."""
+    wanted = event.get("uid")
+    if wanted is None or {wanted} == set(os.getresuid()) | set(os.getresgid()):
+        return None
+    return "runs as %s, not as %d alone" % (os.getresuid() + os.getresgid(), wanted)
+
+
 @attempt("privileges")
 def privileges(event):
     """What the process already has: root, capabilities, no filter."""
@@ -463,23 +410,12 @@ def privileges(event):
         header = struct.pack("=Ii", 0x20080522, 0)
         _libc.syscall(ctypes.c_long(125 if _X86 else 90), header, buffer)
         return "has capabilities" if any(buffer) else None
+    if event.get("tier") == "gvisor":  # whose kernel does not tell these two
+        lines.setdefault("CapAmb", "0")
+        lines.setdefault("NoNewPrivs", str(_libc.prctl(39, 0, 0, 0, 0)))  # PR_GET_NO_NEW_PRIVS
     wrong = [name for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb") if int(lines[name], 16)]
     wrong += [name for name, value in (("NoNewPrivs", "1"), ("Seccomp", "2")) if lines.get(name) != value]
     return "weak: %s" % ", ".join(wrong) if wrong else None
-
-
-def _reachable(ways):
-    found = []
-    for name, arguments in ways:
-        try:
-            result = _call(name, *arguments)
-            found.append(name)
-            if name in ("memfd_secret", "userfaultfd", "pidfd_open", "fanotify_init"):
-                os.close(result)
-        except OSError as problem:
-            if problem.errno not in (errno.EPERM, errno.ENOSYS, errno.EACCES):
-                found.append("%s (%s)" % (name, errno.errorcode.get(problem.errno)))
-    return "reachable: %s" % ", ".join(found) if found else None
 
 
 @attempt("kernel_surface")

@@ -387,4 +387,31 @@ def failing_handler(event, context):
     raise RuntimeError("the handler failed")
 
 
+@tool("yields")
+def yields(ctx, payload):
+    yield 1
+    yield {"two": 2}
+
+
+@tool("yields_async")
+async def yields_async(ctx, payload):
+    yield 1
+
+
+@agent("yields_and_returns")
+def yields_and_returns(ctx, payload):
+    yield 1
+    return {"done": True}
+
+
 NOT_CALLABLE = 12
+
+
+@http.get("/orders/{order_id}")
+def read_order(ctx, request):
+    return {"order_id": request["path_params"]["order_id"]}
+
+
+@tool("typed_event")
+def typed_event(ctx, payload: Money):
+    return Money.model_validate(payload)

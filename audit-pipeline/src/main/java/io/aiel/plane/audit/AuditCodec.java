@@ -1,26 +1,23 @@
 package io.aiel.plane.audit;
 
-import com.fasterxml.jackson.core.JsonFactory;
-import com.fasterxml.jackson.core.JsonGenerator;
 import io.aiel.plane.vocabulary.Capability;
 import io.aiel.plane.vocabulary.Decision;
 import io.aiel.plane.vocabulary.Digest;
 import io.aiel.plane.vocabulary.EventId;
+import io.aiel.plane.vocabulary.ExecutionId;
 import io.aiel.plane.vocabulary.JsonText;
-import io.aiel.plane.vocabulary.ProjectScope;
+import io.aiel.plane.vocabulary.NetworkHost;
+import io.aiel.plane.vocabulary.Obligations;
+import io.aiel.plane.vocabulary.PrincipalId;
+import io.aiel.plane.vocabulary.ProjectId;
 import io.aiel.plane.vocabulary.ResolvedCapability;
-import java.io.IOException;
-import java.io.StringWriter;
-import java.io.UncheckedIOException;
+import io.aiel.plane.vocabulary.Usage;
+import io.aiel.plane.vocabulary.WorkspaceId;
 import java.time.Clock;
-import java.time.Instant;
-import java.time.ZoneOffset;
-import java.time.format.DateTimeFormatter;
-import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import org.erdtman.jcs.JsonCanonicalizer;
+import java.util.TreeMap;
 
 /**
  * Turns an event into the record that is kept: CloudEvents 1.0 JSON in RFC 8785 canonical form with a hash over it. Thread-safe;
@@ -38,10 +35,8 @@ public final class AuditCodec {
     // A Kafka broker takes 1 MiB a message by default; what is beside the input needs less than 256 KiB at its worst.
     private static final int INPUT_CHARACTERS_MAX = 192 * 1024;
     private static final int SMALL_JSON_CHARACTERS_MAX = 8 * 1024;
-    private static final JsonFactory JSON = new JsonFactory();
-    // Fixed width, so that times order as text; microseconds, because that is what the database keeps.
-    private static final DateTimeFormatter TIME =
-            DateTimeFormatter.ofPattern("uuuu-MM-dd'T'HH:mm:ss.SSSSSS'Z'").withZone(ZoneOffset.UTC);
+    // Most records are shorter; a longer one costs a copy.
+    private static final int RECORD_CHARACTERS_EXPECTED = 2_048;
 
     private final Clock clock;
 
@@ -58,59 +53,31 @@ public final class AuditCodec {
     public AuditRecord encode(AuditContext context, AuditEvent event, StreamPosition position, EventId id) {
         String type = EventTypes.of(event);
         long sequence = position.sequence() + 1;
-        Instant time = clock.instant().truncatedTo(ChronoUnit.MICROS);
-        StringWriter text = new StringWriter(1024);
-        String canonical;
-        try {
-            try (JsonGenerator json = JSON.createGenerator(text)) {
-                json.writeStartObject();
-                writeAttributes(json, context, event, position, id, type, sequence, time);
-                json.writeObjectFieldStart("data");
-                writeData(json, event);
-                json.writeEndObject();
-                json.writeEndObject();
-            }
-            canonical = new JsonCanonicalizer(text.toString()).getEncodedString();
-        } catch (IOException e) {
-            throw new UncheckedIOException("a record written by this class is JSON", e);
-        }
+        CanonicalJson json = new CanonicalJson(RECORD_CHARACTERS_EXPECTED).beginObject();
+        json.name("data").beginObject();
+        writeData(json, event);
+        json.endObject();
+        json.member("datacontenttype", "application/json");
+        json.member("dataschema", "urn:aiel:plane:event:" + EventTypes.shortName(type) + ":v1");
+        json.member("id", id.value());
+        json.member("prev", position.hash().orElse(GENESIS).value());
+        // CloudEvents 3.1: extension names are lower-case letters and digits; an absent value is left out.
+        writeOptional(json, "principal", context.principal().map(PrincipalId::value));
+        writeOptional(json, "project", context.project().map(ProjectId::value));
+        writeOptional(json, "requestid", Optional.of(context.requestId()));
+        json.member("sequence", FixedWidth.sequence(sequence));
+        json.member("source", source(context));
+        json.member("specversion", "1.0");
+        json.member("stream", position.stream());
+        json.member("subject", subject(event));
+        json.member("tenant", context.tenant().value());
+        json.member("time", FixedWidth.time(clock.instant()));
+        writeOptional(json, "traceparent", Optional.of(context.traceparent()));
+        json.member("type", type);
+        writeOptional(json, "workspace", context.workspace().map(WorkspaceId::value));
+        String canonical = json.endObject().toString();
         return new AuditRecord(
                 id, context.tenant(), position.stream(), sequence, type, Digest.of(canonical), canonical);
-    }
-
-    /** A record's {@code sequence} attribute: fixed width, as the CloudEvents sequence extension wants an order by text. */
-    static String sequenceText(long sequence) {
-        return String.format("%015d", sequence);
-    }
-
-    private static void writeAttributes(
-            JsonGenerator json,
-            AuditContext context,
-            AuditEvent event,
-            StreamPosition position,
-            EventId id,
-            String type,
-            long sequence,
-            Instant time)
-            throws IOException {
-        json.writeStringField("specversion", "1.0");
-        json.writeStringField("id", id.value());
-        json.writeStringField("source", source(context));
-        json.writeStringField("type", type);
-        json.writeStringField("time", TIME.format(time));
-        json.writeStringField("subject", subject(event));
-        json.writeStringField("datacontenttype", "application/json");
-        json.writeStringField("dataschema", "urn:aiel:plane:event:" + EventTypes.shortName(type) + ":v1");
-        // CloudEvents 3.1: extension names are lower-case letters and digits; an absent value is left out.
-        json.writeStringField("tenant", context.tenant().value());
-        writeOptional(json, "workspace", context.workspace().map(Object::toString));
-        writeOptional(json, "project", context.project().map(Object::toString));
-        writeOptional(json, "principal", context.principal().map(Object::toString));
-        writeOptional(json, "requestid", Optional.of(context.requestId()));
-        writeOptional(json, "traceparent", Optional.of(context.traceparent()));
-        json.writeStringField("stream", position.stream());
-        json.writeStringField("sequence", sequenceText(sequence));
-        json.writeStringField("prev", position.hash().orElse(GENESIS).value());
     }
 
     private static String source(AuditContext context) {
@@ -133,192 +100,261 @@ public final class AuditCodec {
         return subject.isEmpty() ? "-" : RecordText.clean(subject, NAME_CHARACTERS_MAX);
     }
 
-    private static void writeData(JsonGenerator json, AuditEvent event) throws IOException {
+    private static void writeData(CanonicalJson json, AuditEvent event) {
         switch (event) {
             case AuditEvent.ExecutionRequested requested -> writeRequested(json, requested);
             case AuditEvent.PolicyDecided decided -> {
+                writeVerdict(json, decided.decision());
                 writeId(json, decided);
-                writeDecision(json, decided.decision());
+                writeGrounds(json, decided.decision());
+                writeUndecided(json, decided.decision());
             }
             case AuditEvent.ExecutionAdmitted admitted -> writeId(json, admitted);
+            case AuditEvent.ExecutionQueued queued -> {
+                json.member("attempts_max", queued.attemptsMax());
+                queued.callback().ifPresent(host -> json.member("callback_host", name(host.toString())));
+                writeId(json, queued);
+                json.member("priority", queued.priority());
+                json.member("ready_at", FixedWidth.time(queued.readyAt()));
+            }
+            case AuditEvent.ExecutionAttempted attempted -> writeAttempted(json, attempted);
             case AuditEvent.ExecutionDenied denied -> {
+                json.member("code", name(denied.code()));
                 writeId(json, denied);
-                json.writeStringField("code", name(denied.code()));
                 writeTexts(json, "reasons", denied.reasons());
             }
             case AuditEvent.ExecutionFinished finished -> writeFinished(json, finished);
+            case AuditEvent.EgressAllowed allowed -> {
+                json.member("address", name(allowed.address()));
+                json.member("connection", allowed.connection());
+                writeId(json, allowed);
+                json.member("host", name(allowed.host()));
+                json.member("port", allowed.port());
+                json.member("scheme", name(allowed.scheme()));
+            }
+            case AuditEvent.EgressRefused refused -> {
+                json.member("connection", refused.connection());
+                json.member("detail", name(refused.detail()));
+                writeId(json, refused);
+                json.member("host", name(refused.host()));
+                json.member("port", refused.port());
+                json.member("reason", name(refused.reason()));
+            }
+            case AuditEvent.EgressClosed closed -> {
+                json.member("bytes_received", closed.bytesReceived());
+                json.member("bytes_sent", closed.bytesSent());
+                json.member("connection", closed.connection());
+                writeId(json, closed);
+                json.member("host", name(closed.host()));
+                json.member("open_ms", closed.openMs());
+                json.member("port", closed.port());
+                json.member("reason", name(closed.reason()));
+            }
             case AuditEvent.ControlChanged changed -> {
-                json.writeStringField("what", name(changed.what()));
-                json.writeStringField("subject_id", name(changed.subjectId()));
                 writeFacts(json, changed.facts());
+                json.member("subject_id", name(changed.subjectId()));
+                json.member("what", name(changed.what()));
             }
             case AuditEvent.AccessDenied denied -> {
-                json.writeStringField("action", name(denied.action()));
-                json.writeStringField("resource", name(denied.resource()));
-                writeDecision(json, denied.decision());
+                json.member("action", name(denied.action()));
+                writeVerdict(json, denied.decision());
+                writeGrounds(json, denied.decision());
+                json.member("resource", name(denied.resource()));
+                writeUndecided(json, denied.decision());
             }
             case AuditEvent.SnapshotSealed sealed -> {
-                writeScope(json, sealed.scope());
-                json.writeStringField("snapshot", sealed.snapshot().value());
-                json.writeStringField("snapshot_id", name(sealed.snapshotId()));
-                json.writeBooleanField("valid", sealed.valid());
-                json.writeNumberField("findings", sealed.findings());
+                json.member("findings", sealed.findings());
+                json.member("project_id", sealed.scope().project().value());
+                json.member("snapshot", sealed.snapshot().value());
+                json.member("snapshot_id", name(sealed.snapshotId()));
+                json.member("valid", sealed.valid());
+                json.member("workspace_id", sealed.scope().workspace().value());
             }
             case AuditEvent.SnapshotDeployed deployed -> {
-                writeScope(json, deployed.scope());
-                json.writeStringField("snapshot", deployed.snapshot().value());
-                json.writeStringField("environment", name(deployed.environment()));
-                json.writeStringField("deployment_id", name(deployed.deploymentId()));
+                json.member("deployment_id", name(deployed.deploymentId()));
+                json.member("environment", name(deployed.environment()));
+                json.member("project_id", deployed.scope().project().value());
+                json.member("snapshot", deployed.snapshot().value());
+                json.member("workspace_id", deployed.scope().workspace().value());
             }
             case AuditEvent.AuditRead read -> {
-                json.writeStringField("query", RecordText.clean(read.query(), TEXT_CHARACTERS_MAX));
-                json.writeNumberField("records", read.records());
+                json.member("query", RecordText.clean(read.query(), TEXT_CHARACTERS_MAX));
+                json.member("records", read.records());
             }
         }
     }
 
-    private static void writeRequested(JsonGenerator json, AuditEvent.ExecutionRequested event) throws IOException {
+    private static void writeRequested(CanonicalJson json, AuditEvent.ExecutionRequested event) {
         ResolvedCapability target = event.target();
-        writeId(json, event);
-        writeScope(json, event.scope());
-        json.writeStringField("action", name(event.action()));
+        json.member("action", name(event.action()));
+        writeOptional(json, "arguments_digest", event.argumentsDigest().map(Digest::value));
+        json.member("bundle", name(target.bundle()));
         if (target.capability().isPresent()) {
             Capability capability = target.capability().get();
-            json.writeStringField("capability", name(capability.ref().toString()));
-            json.writeStringField("contract", capability.contractDigest().value());
+            json.member("capability", name(capability.ref().toString()));
+            json.member("contract", capability.contractDigest().value());
         }
         writeOptional(json, "environment", target.environment());
-        json.writeStringField("snapshot", target.snapshot().digest().value());
-        json.writeStringField("snapshot_id", name(target.snapshot().snapshotId()));
-        json.writeStringField("bundle", name(target.bundle()));
-        writeOptional(json, "arguments_digest", event.argumentsDigest().map(Digest::value));
-        json.writeNumberField("timeout_ms", event.timeoutMs());
+        writeId(json, event);
         // The caller's own text, which may well hold an order number or a mail address.
         writeOptional(
                 json,
                 "idempotency_key_digest",
                 event.idempotencyKey().map(key -> Digest.of(key).value()));
+        json.member("project_id", event.scope().project().value());
+        writeOptional(json, "replay_of", event.replayOf().map(ExecutionId::value));
+        json.member("snapshot", target.snapshot().digest().value());
+        json.member("snapshot_id", name(target.snapshot().snapshotId()));
+        json.member("timeout_ms", event.timeoutMs());
+        json.member("workspace_id", event.scope().workspace().value());
     }
 
-    private static void writeFinished(JsonGenerator json, AuditEvent.ExecutionFinished event) throws IOException {
-        writeId(json, event);
-        json.writeStringField("status", name(event.status()));
-        json.writeNumberField("http_status", event.httpStatus());
+    private static void writeFinished(CanonicalJson json, AuditEvent.ExecutionFinished event) {
         writeOptional(json, "code", Optional.of(event.code()));
-        writeOptional(json, "result_digest", event.resultDigest().map(Digest::value));
-        json.writeObjectFieldStart("usage");
-        json.writeNumberField("cpu_ms", event.usage().cpuMs());
-        json.writeNumberField("wall_ms", event.usage().wallMs());
-        json.writeNumberField("max_rss_bytes", event.usage().maxRssBytes());
-        json.writeEndObject();
+        writeId(json, event);
+        json.member("http_status", event.httpStatus());
         writeJson(json, "isolation", event.isolation(), SMALL_JSON_CHARACTERS_MAX);
+        if (event.outputProblems() > 0) {
+            json.member("output_problems", event.outputProblems());
+        }
+        writeOptional(json, "result_digest", event.resultDigest().map(Digest::value));
+        json.member("status", name(event.status()));
+        writeUsage(json, event.usage());
         writeOptional(json, "worker_id", Optional.of(event.workerId()));
     }
 
-    private static void writeDecision(JsonGenerator json, Decision decision) throws IOException {
-        json.writeStringField("decision_id", decision.id().value());
-        json.writeStringField("policy", decision.policyDigest().value());
-        json.writeStringField(
+    private static void writeAttempted(CanonicalJson json, AuditEvent.ExecutionAttempted event) {
+        json.member("attempt", event.attempt());
+        json.member("code", name(event.code()));
+        writeId(json, event);
+        json.member("http_status", event.httpStatus());
+        json.member("next_at", FixedWidth.time(event.nextAt()));
+        json.member("ran", event.ran());
+        json.member("status", name(event.status()));
+        writeUsage(json, event.usage());
+        writeOptional(json, "worker_id", Optional.of(event.workerId()));
+    }
+
+    private static void writeUsage(CanonicalJson json, Usage usage) {
+        json.name("usage").beginObject();
+        json.member("cpu_ms", usage.cpuMs());
+        json.member("max_rss_bytes", usage.maxRssBytes());
+        json.member("wall_ms", usage.wallMs());
+        json.endObject();
+    }
+
+    // A decision's members stand in three groups, as members of the event come between them.
+
+    private static void writeVerdict(CanonicalJson json, Decision decision) {
+        json.member(
                 "decision",
                 switch (decision) {
                     case Decision.Allow _ -> "allow";
                     case Decision.Deny _ -> "deny";
                 });
-        writeTexts(json, "reasons", decision.reasons());
-        switch (decision) {
-            case Decision.Allow allow -> {
-                json.writeObjectFieldStart("obligations");
-                var obligations = allow.obligations();
-                if (obligations.timeoutMs().isPresent()) {
-                    json.writeNumberField("timeout_ms", obligations.timeoutMs().getAsInt());
-                }
-                if (obligations.maxMemoryMb().isPresent()) {
-                    json.writeNumberField(
-                            "max_memory_mb", obligations.maxMemoryMb().getAsInt());
-                }
-                writeTexts(json, "redact", obligations.redact());
-                json.writeBooleanField("approval_required", obligations.approvalRequired());
-                json.writeBooleanField("network", obligations.network());
-                writeOptional(json, "log_level", obligations.logLevel());
-                json.writeEndObject();
-            }
-            case Decision.Deny deny -> json.writeBooleanField("undecided", deny.undecided());
-        }
+        json.member("decision_id", decision.id().value());
+    }
+
+    private static void writeGrounds(CanonicalJson json, Decision decision) {
         writeJson(json, "input", decision.input(), INPUT_CHARACTERS_MAX);
+        if (decision instanceof Decision.Allow allow) {
+            writeObligations(json, allow.obligations());
+        }
+        json.member("policy", decision.policyDigest().value());
+        writeTexts(json, "reasons", decision.reasons());
+    }
+
+    private static void writeUndecided(CanonicalJson json, Decision decision) {
+        if (decision instanceof Decision.Deny deny) {
+            json.member("undecided", deny.undecided());
+        }
+    }
+
+    private static void writeObligations(CanonicalJson json, Obligations obligations) {
+        json.name("obligations").beginObject();
+        json.member("approval_required", obligations.approvalRequired());
+        writeOptional(json, "log_level", obligations.logLevel());
+        if (obligations.maxMemoryMb().isPresent()) {
+            json.member("max_memory_mb", obligations.maxMemoryMb().getAsInt());
+        }
+        json.member("network", !obligations.network().isEmpty());
+        writeTexts(
+                json,
+                "network_hosts",
+                obligations.network().stream().map(NetworkHost::toString).toList());
+        writeTexts(json, "redact", obligations.redact());
+        json.member("subprocess", obligations.subprocess());
+        if (obligations.timeoutMs().isPresent()) {
+            json.member("timeout_ms", obligations.timeoutMs().getAsInt());
+        }
+        json.endObject();
     }
 
     /**
      * Writes {@code field} as JSON, or {@code field_text} as a string that holds the JSON text, or only {@code field_cut: true}
      * when it is too large; {@code field_digest} over the text as it came in each case.
      */
-    private static void writeJson(JsonGenerator json, String field, JsonText document, int charactersMax)
-            throws IOException {
-        json.writeStringField(field + "_digest", Digest.of(document.value()).value());
-        if (document.value().length() > charactersMax) {
-            json.writeBooleanField(field + "_cut", true);
-            json.writeNumberField(field + "_characters", document.value().length());
-            return;
-        }
-        Optional<String> canonical = EmbeddedJson.canonical(document);
+    private static void writeJson(CanonicalJson json, String field, JsonText document, int charactersMax) {
+        String given = document.value();
+        String digest = Digest.of(given).value();
+        boolean isShort = given.length() <= charactersMax;
+        Optional<String> canonical = isShort ? EmbeddedJson.canonical(document) : Optional.empty();
         if (canonical.isPresent()) {
-            json.writeFieldName(field);
-            json.writeRawValue(canonical.get());
+            json.memberJson(field, canonical.get());
+            json.member(field + "_digest", digest);
             return;
         }
-        String text = RecordText.escapeJson(document.value());
-        if (text.length() > charactersMax) {
-            json.writeBooleanField(field + "_cut", true);
-            json.writeNumberField(field + "_characters", document.value().length());
-        } else {
-            json.writeStringField(field + "_text", text);
+        Optional<String> text = isShort
+                ? Optional.of(RecordText.escapeJson(given)).filter(escaped -> escaped.length() <= charactersMax)
+                : Optional.empty();
+        if (text.isEmpty()) {
+            json.member(field + "_characters", given.length());
+            json.member(field + "_cut", true);
         }
+        json.member(field + "_digest", digest);
+        text.ifPresent(escaped -> json.member(field + "_text", escaped));
     }
 
-    private static void writeId(JsonGenerator json, AuditEvent.OfExecution event) throws IOException {
-        json.writeStringField("execution_id", event.execution().value());
+    private static void writeId(CanonicalJson json, AuditEvent.OfExecution event) {
+        json.member("execution_id", event.execution().value());
     }
 
-    private static void writeScope(JsonGenerator json, ProjectScope scope) throws IOException {
-        json.writeStringField("workspace_id", scope.workspace().value());
-        json.writeStringField("project_id", scope.project().value());
-    }
-
-    private static void writeFacts(JsonGenerator json, Map<String, String> facts) throws IOException {
-        json.writeObjectFieldStart("facts");
-        int written = 0;
+    private static void writeFacts(CanonicalJson json, Map<String, String> facts) {
         // Sorted, so that which are left out does not depend on the map; names that become equal when cleaned get
         // numbered.
-        java.util.Set<String> names = new java.util.HashSet<>();
-        for (Map.Entry<String, String> fact : new java.util.TreeMap<>(facts).entrySet()) {
-            if (written++ == LIST_ENTRIES_MAX) {
+        TreeMap<String, String> cleaned = new TreeMap<>();
+        for (Map.Entry<String, String> fact : new TreeMap<>(facts).entrySet()) {
+            if (cleaned.size() == LIST_ENTRIES_MAX) {
                 break;
             }
             String name = RecordText.clean(fact.getKey(), NAME_CHARACTERS_MAX);
-            while (!names.add(name)) {
+            while (cleaned.containsKey(name)) {
                 name = name + "'";
             }
-            json.writeStringField(name, RecordText.clean(fact.getValue(), TEXT_CHARACTERS_MAX));
+            cleaned.put(name, RecordText.clean(fact.getValue(), TEXT_CHARACTERS_MAX));
         }
-        json.writeEndObject();
+        json.name("facts").beginObject();
+        cleaned.forEach(json::member);
+        json.endObject();
         if (facts.size() > LIST_ENTRIES_MAX) {
-            json.writeNumberField("facts_left_out", facts.size() - LIST_ENTRIES_MAX);
+            json.member("facts_left_out", facts.size() - LIST_ENTRIES_MAX);
         }
     }
 
-    private static void writeTexts(JsonGenerator json, String field, List<String> texts) throws IOException {
-        json.writeArrayFieldStart(field);
+    private static void writeTexts(CanonicalJson json, String field, List<String> texts) {
+        json.name(field).beginArray();
         for (String text : texts.subList(0, Math.min(texts.size(), LIST_ENTRIES_MAX))) {
-            json.writeString(RecordText.clean(text, TEXT_CHARACTERS_MAX));
+            json.element(RecordText.clean(text, TEXT_CHARACTERS_MAX));
         }
-        json.writeEndArray();
+        json.endArray();
         if (texts.size() > LIST_ENTRIES_MAX) {
-            json.writeNumberField(field + "_left_out", texts.size() - LIST_ENTRIES_MAX);
+            json.member(field + "_left_out", texts.size() - LIST_ENTRIES_MAX);
         }
     }
 
-    private static void writeOptional(JsonGenerator json, String field, Optional<String> value) throws IOException {
+    private static void writeOptional(CanonicalJson json, String field, Optional<String> value) {
         if (value.isPresent() && !value.get().isEmpty()) {
-            json.writeStringField(field, RecordText.clean(value.get(), HEADER_CHARACTERS_MAX));
+            json.member(field, RecordText.clean(value.get(), HEADER_CHARACTERS_MAX));
         }
     }
 

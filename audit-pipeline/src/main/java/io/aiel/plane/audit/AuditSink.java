@@ -20,6 +20,9 @@ import org.apache.kafka.clients.consumer.ConsumerRecords;
 public final class AuditSink implements AutoCloseable {
     private static final Duration ALARM_CHECK_INTERVAL = Duration.ofSeconds(10);
 
+    // What is asked for in the log is rarely a tenth of a second old.
+    private static final Duration GATHER = Duration.ofMillis(100);
+
     private final PgAuditLog log;
     private final PgOutbox outbox;
     private final SinkSettings settings;
@@ -43,7 +46,7 @@ public final class AuditSink implements AutoCloseable {
         this.log = new PgAuditLog(pool);
         this.outbox = outbox;
         this.settings = settings;
-        this.reader = new TopicReader("audit-sink", settings, this::handle);
+        this.reader = new TopicReader("audit-sink", settings, GATHER, this::handle);
         this.alarmsCheckedAt = System.nanoTime() - ALARM_CHECK_INTERVAL.toNanos();
     }
 

@@ -25,6 +25,15 @@ public final class AuditTrail {
                 AND NOT EXISTS (SELECT 1 FROM audit_events e WHERE e.stream = o.stream AND e.sequence = o.sequence)
             ORDER BY sequence
             """;
+    private static final String EXECUTION_AFTER = """
+            SELECT id, tenant, stream, sequence, type, hash, canonical FROM audit_events
+                WHERE stream = $1 AND tenant = $2 AND sequence > $3
+            UNION ALL
+            SELECT id, tenant, stream, sequence, type, hash, canonical FROM audit_outbox o
+                WHERE stream = $1 AND tenant = $2 AND sequence > $3
+                AND NOT EXISTS (SELECT 1 FROM audit_events e WHERE e.stream = o.stream AND e.sequence = o.sequence)
+            ORDER BY sequence LIMIT $4
+            """;
 
     private final Pool pool;
     private final Duration queryTimeout;
@@ -86,6 +95,16 @@ public final class AuditTrail {
     public Uni<List<AuditRecord>> executionEvents(TenantId tenant, ExecutionId execution) {
         return pool.preparedQuery(EXECUTION)
                 .execute(Tuple.of(StreamPosition.startOf(execution).stream(), tenant.value()))
+                .ifNoItem()
+                .after(queryTimeout)
+                .fail()
+                .map(AuditTrail::records);
+    }
+
+    /** The records of an execution that come after this sequence, likewise, and so many at most. */
+    public Uni<List<AuditRecord>> executionEvents(TenantId tenant, ExecutionId execution, long after, int limit) {
+        return pool.preparedQuery(EXECUTION_AFTER)
+                .execute(Tuple.of(StreamPosition.startOf(execution).stream(), tenant.value(), after, limit))
                 .ifNoItem()
                 .after(queryTimeout)
                 .fail()

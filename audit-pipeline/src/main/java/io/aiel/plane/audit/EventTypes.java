@@ -7,8 +7,13 @@ public final class EventTypes {
     public static final String EXECUTION_REQUESTED = "io.aiel.plane.execution.requested.v1";
     public static final String POLICY_DECIDED = "io.aiel.plane.policy.decided.v1";
     public static final String EXECUTION_ADMITTED = "io.aiel.plane.execution.admitted.v1";
+    public static final String EXECUTION_QUEUED = "io.aiel.plane.execution.queued.v1";
+    public static final String EXECUTION_ATTEMPTED = "io.aiel.plane.execution.attempted.v1";
     public static final String EXECUTION_DENIED = "io.aiel.plane.execution.denied.v1";
     public static final String EXECUTION_FINISHED = "io.aiel.plane.execution.finished.v1";
+    public static final String EGRESS_ALLOWED = "io.aiel.plane.egress.allowed.v1";
+    public static final String EGRESS_REFUSED = "io.aiel.plane.egress.refused.v1";
+    public static final String EGRESS_CLOSED = "io.aiel.plane.egress.closed.v1";
     public static final String CONTROL_CHANGED = "io.aiel.plane.control.changed.v1";
     public static final String ACCESS_DENIED = "io.aiel.plane.access.denied.v1";
     public static final String SNAPSHOT_SEALED = "io.aiel.plane.snapshot.sealed.v1";
@@ -23,8 +28,13 @@ public final class EventTypes {
             EXECUTION_REQUESTED,
             POLICY_DECIDED,
             EXECUTION_ADMITTED,
+            EXECUTION_QUEUED,
+            EXECUTION_ATTEMPTED,
             EXECUTION_DENIED,
             EXECUTION_FINISHED,
+            EGRESS_ALLOWED,
+            EGRESS_REFUSED,
+            EGRESS_CLOSED,
             CONTROL_CHANGED,
             ACCESS_DENIED,
             SNAPSHOT_SEALED,
@@ -39,8 +49,13 @@ public final class EventTypes {
             case AuditEvent.ExecutionRequested _ -> EXECUTION_REQUESTED;
             case AuditEvent.PolicyDecided _ -> POLICY_DECIDED;
             case AuditEvent.ExecutionAdmitted _ -> EXECUTION_ADMITTED;
+            case AuditEvent.ExecutionQueued _ -> EXECUTION_QUEUED;
+            case AuditEvent.ExecutionAttempted _ -> EXECUTION_ATTEMPTED;
             case AuditEvent.ExecutionDenied _ -> EXECUTION_DENIED;
             case AuditEvent.ExecutionFinished _ -> EXECUTION_FINISHED;
+            case AuditEvent.EgressAllowed _ -> EGRESS_ALLOWED;
+            case AuditEvent.EgressRefused _ -> EGRESS_REFUSED;
+            case AuditEvent.EgressClosed _ -> EGRESS_CLOSED;
             case AuditEvent.ControlChanged _ -> CONTROL_CHANGED;
             case AuditEvent.AccessDenied _ -> ACCESS_DENIED;
             case AuditEvent.SnapshotSealed _ -> SNAPSHOT_SEALED;

@@ -1,21 +1,16 @@
 package io.aiel.plane.audit;
 
 import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadFeature;
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import io.aiel.plane.vocabulary.Digest;
 import io.aiel.plane.vocabulary.EventId;
 import io.aiel.plane.vocabulary.TenantId;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
-import java.time.Instant;
 import java.time.OffsetDateTime;
-import java.time.ZoneOffset;
-import java.time.format.DateTimeParseException;
-import java.util.regex.Pattern;
+import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -40,12 +35,10 @@ record LogEntry(
         String hash,
         String prev,
         String canonical) {
-    private static final ObjectMapper JSON = new ObjectMapper(JsonFactory.builder()
+    private static final JsonFactory JSON = JsonFactory.builder()
             .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
-            .build());
-    // What came over the wire must not be able to make the database refuse a batch: a NUL in a column would.
-    private static final Pattern WORD = Pattern.compile("[A-Za-z0-9_:/.-]{1,200}");
-    private static final Pattern SEQUENCE = Pattern.compile("[0-9]{15}");
+            .build();
+    private static final int WORD_CHARACTERS_MAX = 200;
     private static final int CAPABILITY_CHARACTERS_MAX = 1000;
 
     /** Reads a message; throws {@link IllegalArgumentException} that says what is wrong when it is no record of ours. */
@@ -54,34 +47,30 @@ record LogEntry(
         if (!RecordText.isLineSafe(canonical)) {
             throw new IllegalArgumentException("it holds characters that no record holds");
         }
-        JsonNode event;
-        try {
-            event = JSON.readTree(canonical);
+        Members members = new Members();
+        try (JsonParser json = JSON.createParser(message)) {
+            members.readEvent(json);
         } catch (IOException e) {
             throw new IllegalArgumentException("it is not JSON", e);
         }
-        JsonNode data = event.path("data");
-        if (!data.isObject() || !event.path("specversion").asText().equals("1.0")) {
-            throw new IllegalArgumentException("it is not a CloudEvents 1.0 event with data");
-        }
-        String stream = required(event, "stream");
+        String stream = required("stream", members.stream);
         return new LogEntry(
                 stream,
-                sequence(event),
-                EventId.parse(required(event, "id")).value(),
-                TenantId.parse(required(event, "tenant")).value(),
-                optional(event, "workspace"),
-                optional(event, "project"),
-                required(event, "type"),
-                time(event),
-                optional(event, "principal"),
+                FixedWidth.parseSequence(required("sequence", members.sequence)),
+                EventId.parse(required("id", members.id)).value(),
+                TenantId.parse(required("tenant", members.tenant)).value(),
+                members.workspace,
+                members.project,
+                required("type", members.type),
+                FixedWidth.parseTime(required("time", members.time)),
+                members.principal,
                 stream.startsWith("execution/") ? stream.substring("execution/".length()) : null,
-                capability(data),
-                optional(data, "decision"),
-                optional(data, "decision_id"),
-                optional(data, "policy"),
+                members.capability,
+                members.decision,
+                members.decisionId,
+                members.policy,
                 Digest.of(message).value(),
-                new Digest(required(event, "prev")).value(),
+                new Digest(required("prev", members.prev)).value(),
                 canonical);
     }
 
@@ -110,56 +99,123 @@ record LogEntry(
     }
 
     private static String text(byte[] message) {
-        try {
-            return StandardCharsets.UTF_8
-                    .newDecoder()
-                    .decode(ByteBuffer.wrap(message))
-                    .toString();
-        } catch (CharacterCodingException e) {
-            throw new IllegalArgumentException("it is not UTF-8", e);
-        }
-    }
-
-    private static long sequence(JsonNode event) {
-        String text = event.path("sequence").asText();
-        if (!SEQUENCE.matcher(text).matches() || Long.parseLong(text) < 1) {
-            throw new IllegalArgumentException("sequence is missing or malformed");
-        }
-        return Long.parseLong(text);
-    }
-
-    private static OffsetDateTime time(JsonNode event) {
-        try {
-            return Instant.parse(event.path("time").asText()).atOffset(ZoneOffset.UTC);
-        } catch (DateTimeParseException e) {
-            throw new IllegalArgumentException("time is missing or malformed", e);
-        }
-    }
-
-    private static @Nullable String capability(JsonNode data) {
-        JsonNode found = data.path("capability");
-        if (!found.isTextual()) {
-            return null;
-        }
-        return RecordText.clean(found.textValue(), CAPABILITY_CHARACTERS_MAX);
-    }
-
-    private static String required(JsonNode object, String field) {
-        String text = optional(object, field);
-        if (text == null) {
-            throw new IllegalArgumentException(field + " is missing");
+        String text = new String(message, StandardCharsets.UTF_8);
+        // What is no UTF-8 became this character, which may also have been there.
+        if (text.indexOf('\uFFFD') >= 0 && !Arrays.equals(text.getBytes(StandardCharsets.UTF_8), message)) {
+            throw new IllegalArgumentException("it is not UTF-8");
         }
         return text;
     }
 
-    private static @Nullable String optional(JsonNode object, String field) {
-        JsonNode found = object.path(field);
-        if (found.isMissingNode()) {
-            return null;
+    private static String required(String name, @Nullable String value) {
+        if (value == null) {
+            throw new IllegalArgumentException(name + " is missing");
         }
-        if (!found.isTextual() || !WORD.matcher(found.textValue()).matches()) {
-            throw new IllegalArgumentException(field + " is malformed");
+        return value;
+    }
+
+    /** The members that the log needs, as one pass over the message finds them; of all others only that they are JSON. */
+    private static final class Members {
+        private @Nullable String stream;
+        private @Nullable String sequence;
+        private @Nullable String id;
+        private @Nullable String tenant;
+        private @Nullable String workspace;
+        private @Nullable String project;
+        private @Nullable String type;
+        private @Nullable String time;
+        private @Nullable String principal;
+        private @Nullable String prev;
+        private @Nullable String capability;
+        private @Nullable String decision;
+        private @Nullable String decisionId;
+        private @Nullable String policy;
+
+        void readEvent(JsonParser json) throws IOException {
+            boolean hasVersion = false;
+            boolean hasData = false;
+            boolean isObject = json.nextToken() == JsonToken.START_OBJECT;
+            while (isObject && json.nextToken() == JsonToken.FIELD_NAME) {
+                String name = json.currentName();
+                JsonToken value = json.nextToken();
+                switch (name) {
+                    case "specversion" ->
+                        hasVersion = value == JsonToken.VALUE_STRING
+                                && json.getText().equals("1.0");
+                    case "data" -> {
+                        hasData = value == JsonToken.START_OBJECT;
+                        readData(json);
+                    }
+                    case "stream" -> stream = word(json, name);
+                    case "sequence" -> sequence = word(json, name);
+                    case "id" -> id = word(json, name);
+                    case "tenant" -> tenant = word(json, name);
+                    case "workspace" -> workspace = word(json, name);
+                    case "project" -> project = word(json, name);
+                    case "type" -> type = word(json, name);
+                    case "time" -> time = word(json, name);
+                    case "principal" -> principal = word(json, name);
+                    case "prev" -> prev = word(json, name);
+                    default -> json.skipChildren();
+                }
+            }
+            if (!hasVersion || !hasData) {
+                throw new IllegalArgumentException("it is not a CloudEvents 1.0 event with data");
+            }
+            if (json.nextToken() != null) {
+                throw new IllegalArgumentException("it is more than one JSON document");
+            }
         }
-        return found.textValue();
+
+        private void readData(JsonParser json) throws IOException {
+            if (json.currentToken() != JsonToken.START_OBJECT) {
+                json.skipChildren();
+                return;
+            }
+            while (json.nextToken() == JsonToken.FIELD_NAME) {
+                String name = json.currentName();
+                JsonToken value = json.nextToken();
+                switch (name) {
+                    case "capability" -> {
+                        if (value == JsonToken.VALUE_STRING) {
+                            capability = RecordText.clean(json.getText(), CAPABILITY_CHARACTERS_MAX);
+                        }
+                        json.skipChildren();
+                    }
+                    case "decision" -> decision = word(json, name);
+                    case "decision_id" -> decisionId = word(json, name);
+                    case "policy" -> policy = word(json, name);
+                    default -> json.skipChildren();
+                }
+            }
+        }
+
+        private static String word(JsonParser json, String name) throws IOException {
+            if (json.currentToken() == JsonToken.VALUE_STRING) {
+                String text = json.getText();
+                if (isWord(text)) {
+                    return text;
+                }
+            }
+            throw new IllegalArgumentException(name + " is malformed");
+        }
+
+        /** What came over the wire must not be able to make the database refuse a batch: a NUL in a column would. */
+        private static boolean isWord(String text) {
+            if (text.isEmpty() || text.length() > WORD_CHARACTERS_MAX) {
+                return false;
+            }
+            for (int i = 0; i < text.length(); i++) {
+                char c = text.charAt(i);
+                boolean fits = (c >= 'a' && c <= 'z')
+                        || (c >= '-' && c <= ':') // hyphen, dot, slash, digits, colon
+                        || (c >= 'A' && c <= 'Z')
+                        || c == '_';
+                if (!fits) {
+                    return false;
+                }
+            }
+            return true;
+        }
     }
 }

@@ -10,6 +10,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -18,6 +19,8 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.LongAdder;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.Function;
 import java.util.stream.Stream;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AdminClientConfig;
@@ -34,7 +37,9 @@ import org.jboss.logging.Logger;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Publishes outbox rows to Kafka in their order and marks them; it never deletes any. One is active per outbox: the one whose
+ * Publishes outbox rows to Kafka in their order; it never deletes any. A row that is still there some time after it was published
+ * is marked; most are gone by then, as the sink has deleted them, and so most rows are never updated. What is published and
+ * not yet marked when the relay ends is published again, which the sink does not mind. One is active per outbox: the one whose
  * connection holds the advisory lock. Runs on its own thread, which alone touches connection and producer; the seam where that
  * thread waits for the reactive client is {@link #await}. {@link #start()}, {@link #close()} and {@link #status()} from anywhere.
  */
@@ -44,9 +49,10 @@ public final class OutboxRelay implements AutoCloseable {
     private static final String TRY_LOCK = """
             SELECT pg_try_advisory_lock(hashtextextended('plane.audit.relay ' || current_schema(), 0)), pg_backend_pid()
             """;
+    // As a subquery they are a hash table; as an array each row would be compared with each of them.
     private static final String UNPUBLISHED = """
             SELECT position, tenant, stream, type, hash, canonical FROM audit_outbox
-            WHERE published_at IS NULL ORDER BY position LIMIT $1
+            WHERE published_at IS NULL AND position NOT IN (SELECT unnest($2::bigint[])) ORDER BY position LIMIT $1
             """;
     private static final String OVERDUE = """
             SELECT position, tenant, stream, type, hash, canonical FROM audit_outbox
@@ -59,6 +65,20 @@ public final class OutboxRelay implements AutoCloseable {
                 (SELECT position FROM audit_outbox WHERE position = ANY($1) ORDER BY position FOR UPDATE SKIP LOCKED)
             """;
 
+    // How long the sink is given to delete a published row before the row is marked.
+    private static final Duration MARK_AFTER = Duration.ofSeconds(2);
+
+    // Rows that are published and not marked at most: each round compares each row with them.
+    private static final int UNMARKED_MAX = 2_000;
+
+    // Between rounds that found less than a batch: many small rounds cost database and broker more than a few larger
+    // ones.
+    private static final Duration GATHER = Duration.ofMillis(50);
+
+    // All that a round sends goes in one request: otherwise the first record goes alone, and the rest by sixteen KiB.
+    private static final int LINGER_MS = 5;
+    private static final int PRODUCER_BATCH_BYTES = 256 * 1024;
+
     private final Pool pool;
     private final Wakeup wakeup;
     private final RelaySettings settings;
@@ -70,6 +90,9 @@ public final class OutboxRelay implements AutoCloseable {
     private int sessionPid;
     private long overdueCheckedAt = System.nanoTime();
 
+    // Positions that are published and not marked, in the order of publishing, with the time of it.
+    private final Map<Long, Long> unmarked = new LinkedHashMap<>();
+
     /**
      * What the relay is doing.
      *
@@ -80,6 +103,16 @@ public final class OutboxRelay implements AutoCloseable {
     public record Status(boolean active, long published, Optional<String> trouble) {}
 
     private record Pending(long position, String tenant, String stream, String type, String hash, String canonical) {}
+
+    /**
+     * What became of messages that were sent together.
+     *
+     * @param acknowledged positions of the rows whose messages Kafka has
+     * @param failure one of the reasons why others are not acknowledged
+     * @param producerFailed whether such a reason concerns more than the one message
+     */
+    private record Outcome(
+            List<Long> acknowledged, @Nullable Throwable failure, boolean producerFailed) {}
 
     public OutboxRelay(Pool pool, PgOutbox outbox, RelaySettings settings) {
         this.pool = pool;
@@ -115,7 +148,11 @@ public final class OutboxRelay implements AutoCloseable {
             wakeup.await(settings.pollInterval());
             return;
         }
-        List<Pending> rows = rows(held, UNPUBLISHED, Tuple.of(settings.batchRows()));
+        markOld(held);
+        List<Pending> rows = rows(
+                held,
+                UNPUBLISHED,
+                Tuple.of(settings.batchRows()).addArrayOfLong(unmarked.keySet().toArray(Long[]::new)));
         if (rows.isEmpty()) {
             rows = overdue(held);
         }
@@ -124,6 +161,9 @@ public final class OutboxRelay implements AutoCloseable {
             return;
         }
         publish(held, rows);
+        if (rows.size() < settings.batchRows()) {
+            LockSupport.parkNanos(GATHER.toNanos());
+        }
     }
 
     /** The connection with the lock; null while another relay has it. */
@@ -183,25 +223,59 @@ public final class OutboxRelay implements AutoCloseable {
         return rows;
     }
 
-    private void publish(SqlConnection held, List<Pending> rows) throws InterruptedException, ExecutionException {
+    /**
+     * Usage first, and the records only when Kafka has it: the sink deletes an outbox row as soon as the log has its record, and
+     * with the row would go all that the usage could be made of again.
+     */
+    private void publish(SqlConnection held, List<Pending> rows) throws InterruptedException {
         Producer<String, byte[]> to = producer();
-        List<List<Future<?>>> sent = new ArrayList<>(rows.size());
+        long deadline = System.nanoTime() + settings.publishTimeout().toNanos();
+        List<Pending> finished = rows.stream()
+                .filter(row -> row.type().equals(EventTypes.EXECUTION_FINISHED))
+                .toList();
+        Outcome usage = send(to, finished, this::usage, deadline);
+        if (usage.failure() != null) {
+            throw new PublishFailed(rows.size(), usage.failure());
+        }
+        Outcome records = send(to, rows, this::record, deadline);
+        published.add(records.acknowledged().size());
+        long now = System.nanoTime();
+        records.acknowledged().forEach(position -> unmarked.put(position, now));
+        if (records.failure() != null) {
+            // What follows forgets them, and one record that Kafka refuses for ever must not bring its neighbours again
+            // and
+            // again.
+            mark(held, records.acknowledged());
+            if (!records.producerFailed()) {
+                // One that Kafka will not take must not hold up the others: they are marked, it is tried again after
+                // the pause.
+                LOG.errorf("Kafka takes no record of that size; raise max.message.bytes of %s", settings.auditTopic());
+            }
+            throw new PublishFailed(rows.size() - records.acknowledged().size(), records.failure());
+        }
+    }
+
+    /** Sends one message for each row and waits for the acknowledgements until the deadline. */
+    private static Outcome send(
+            Producer<String, byte[]> to,
+            List<Pending> rows,
+            Function<Pending, ProducerRecord<String, byte[]>> message,
+            long deadline)
+            throws InterruptedException {
+        List<Future<?>> sent = new ArrayList<>(rows.size());
         for (Pending row : rows) {
-            List<Future<?>> acknowledgements = send(to, row);
-            sent.add(acknowledgements);
-            if (acknowledgements.stream().anyMatch(OutboxRelay::isRefusedForAll)) {
+            Future<?> acknowledgement = to.send(message.apply(row));
+            sent.add(acknowledgement);
+            if (isRefusedForAll(acknowledgement)) {
                 break;
             }
         }
-        long deadline = System.nanoTime() + settings.publishTimeout().toNanos();
         List<Long> acknowledged = new ArrayList<>(rows.size());
         Throwable failure = null;
         boolean producerFailed = false;
         for (int i = 0; i < sent.size(); i++) {
             try {
-                for (Future<?> acknowledgement : sent.get(i)) {
-                    acknowledgement.get(Math.max(0, deadline - System.nanoTime()), TimeUnit.NANOSECONDS);
-                }
+                sent.get(i).get(Math.max(0, deadline - System.nanoTime()), TimeUnit.NANOSECONDS);
                 acknowledged.add(rows.get(i).position());
             } catch (ExecutionException e) {
                 failure = e.getCause();
@@ -211,15 +285,7 @@ public final class OutboxRelay implements AutoCloseable {
                 producerFailed = true;
             }
         }
-        mark(held, acknowledged);
-        if (failure != null) {
-            if (!producerFailed) {
-                // One that Kafka will not take must not hold up the others: they are marked, it is tried again after
-                // the pause.
-                LOG.errorf("Kafka takes no record of that size; raise max.message.bytes of %s", settings.auditTopic());
-            }
-            throw new PublishFailed(rows.size() - acknowledged.size(), failure);
-        }
+        return new Outcome(acknowledged, failure, producerFailed);
     }
 
     /**
@@ -230,35 +296,43 @@ public final class OutboxRelay implements AutoCloseable {
                 && !(acknowledgement.exceptionNow() instanceof RecordTooLargeException);
     }
 
-    private void mark(SqlConnection held, List<Long> positions) {
-        if (positions.isEmpty()) {
-            return;
-        }
-        published.add(positions.size());
-        Tuple parameters = Tuple.tuple().addArrayOfLong(positions.toArray(new Long[0]));
-        await(held.preparedQuery(MARK).execute(parameters));
+    /** Marks what was published long enough ago, or, when there is a backlog, all. */
+    private void markOld(SqlConnection held) {
+        long before = System.nanoTime() - MARK_AFTER.toNanos();
+        boolean all = unmarked.size() > UNMARKED_MAX - settings.batchRows();
+        List<Long> old = unmarked.entrySet().stream()
+                .takeWhile(entry -> all || entry.getValue() - before < 0)
+                .map(Map.Entry::getKey)
+                .toList();
+        mark(held, old);
+        old.forEach(unmarked::remove);
     }
 
-    private List<Future<?>> send(Producer<String, byte[]> to, Pending row) {
-        List<Future<?>> acknowledgements = new ArrayList<>(2);
+    private void mark(SqlConnection held, List<Long> positions) {
+        if (!positions.isEmpty()) {
+            await(held.preparedQuery(MARK).execute(Tuple.tuple().addArrayOfLong(positions.toArray(Long[]::new))));
+        }
+    }
+
+    private ProducerRecord<String, byte[]> record(Pending row) {
         ProducerRecord<String, byte[]> record = new ProducerRecord<>(
                 settings.auditTopic(), row.stream(), row.canonical().getBytes(StandardCharsets.UTF_8));
         header(record, "content-type", "application/cloudevents+json; charset=utf-8");
         header(record, "type", row.type());
         header(record, "tenant", row.tenant());
         header(record, "hash", row.hash());
-        acknowledgements.add(to.send(record));
-        if (row.type().equals(EventTypes.EXECUTION_FINISHED)) {
-            ProducerRecord<String, byte[]> usage = new ProducerRecord<>(
-                    settings.telemetryTopic(),
-                    row.stream(),
-                    UsageSummary.ofFinished(row.canonical()).toJson().getBytes(StandardCharsets.UTF_8));
-            header(usage, "content-type", "application/json");
-            header(usage, "type", UsageSummary.TYPE);
-            header(usage, "tenant", row.tenant());
-            acknowledgements.add(to.send(usage));
-        }
-        return acknowledgements;
+        return record;
+    }
+
+    private ProducerRecord<String, byte[]> usage(Pending row) {
+        ProducerRecord<String, byte[]> usage = new ProducerRecord<>(
+                settings.telemetryTopic(),
+                row.stream(),
+                UsageSummary.ofFinished(row.canonical()).toJson().getBytes(StandardCharsets.UTF_8));
+        header(usage, "content-type", "application/json");
+        header(usage, "type", UsageSummary.TYPE);
+        header(usage, "tenant", row.tenant());
+        return usage;
     }
 
     private static void header(ProducerRecord<String, byte[]> record, String name, String value) {
@@ -271,7 +345,8 @@ public final class OutboxRelay implements AutoCloseable {
             Map<String, Object> properties = new HashMap<>(settings.kafka());
             properties.put(ProducerConfig.ACKS_CONFIG, "all");
             properties.put(ProducerConfig.ENABLE_IDEMPOTENCE_CONFIG, true);
-            properties.put(ProducerConfig.LINGER_MS_CONFIG, 0);
+            properties.put(ProducerConfig.LINGER_MS_CONFIG, LINGER_MS);
+            properties.putIfAbsent(ProducerConfig.BATCH_SIZE_CONFIG, PRODUCER_BATCH_BYTES);
             properties.put(ProducerConfig.MAX_BLOCK_MS_CONFIG, publishMs);
             properties.put(ProducerConfig.REQUEST_TIMEOUT_MS_CONFIG, Math.max(1, publishMs / 2));
             properties.put(ProducerConfig.DELIVERY_TIMEOUT_MS_CONFIG, publishMs);
@@ -314,6 +389,7 @@ public final class OutboxRelay implements AutoCloseable {
     /** On the relay's own thread: lock, connection and producer are had anew after any failure. */
     private void release() {
         active = false;
+        forgetUnmarked();
         Producer<String, byte[]> oldProducer = producer;
         producer = null;
         if (oldProducer != null) {
@@ -325,6 +401,19 @@ public final class OutboxRelay implements AutoCloseable {
         if (oldConnection != null) {
             giveBack(oldConnection);
         }
+    }
+
+    /** At an orderly stop the successor is told; after a failure it publishes them once more. */
+    private void forgetUnmarked() {
+        SqlConnection held = connection;
+        if (held != null && !thread.isRunning()) {
+            try {
+                mark(held, List.copyOf(unmarked.keySet()));
+            } catch (RuntimeException e) {
+                LOG.debugf(e, "%d published records could not be marked and are published again", unmarked.size());
+            }
+        }
+        unmarked.clear();
     }
 
     private void giveBack(SqlConnection held) {

@@ -15,6 +15,8 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.function.Function;
 import org.jboss.logging.Logger;
 import org.jspecify.annotations.Nullable;
@@ -32,16 +34,15 @@ final class PgAuditLog {
                         $15::text[], $16::text[], $17::text[])
                  AS r (stream, sequence, id, tenant, workspace, project, type, time, principal, execution, capability,
                        decision, decision_id, policy, hash, prev, canonical)
-            LEFT JOIN audit_events f ON r.execution IS NOT NULL AND f.stream = r.stream AND f.sequence = 1
+            LEFT JOIN audit_events f
+                ON r.execution IS NOT NULL AND r.capability IS NULL AND f.stream = r.stream AND f.sequence = 1
             ON CONFLICT (stream, sequence) DO NOTHING
             """;
+    // One range of each stream and not three places of each record: a stream's records come together.
     private static final String LOOK_BACK = """
-            SELECT r.stream, r.sequence, e.hash, e.prev, b.hash AS before_hash, a.prev AS after_prev,
-                   a.hash AS after_hash
-            FROM unnest($1::text[], $2::bigint[]) AS r (stream, sequence)
-            JOIN audit_events e ON e.stream = r.stream AND e.sequence = r.sequence
-            LEFT JOIN audit_events b ON b.stream = r.stream AND b.sequence = r.sequence - 1
-            LEFT JOIN audit_events a ON a.stream = r.stream AND a.sequence = r.sequence + 1
+            SELECT e.stream, e.sequence, e.hash, e.prev
+            FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS r (stream, first, last)
+            JOIN audit_events e ON e.stream = r.stream AND e.sequence BETWEEN r.first - 1 AND r.last + 1
             """;
     private static final String ALARM = """
             INSERT INTO audit_alarms (kind, stream, sequence, stored_hash, found_hash, detail)
@@ -56,13 +57,15 @@ final class PgAuditLog {
     private static final String DELETE_COVERED = """
             WITH gone AS (
                 DELETE FROM audit_outbox o
-                USING unnest($1::text[], $2::bigint[]) AS r (stream, sequence), audit_events e
-                WHERE o.stream = r.stream AND o.sequence = r.sequence
-                  AND e.stream = o.stream AND e.sequence = o.sequence AND e.hash = o.hash
+                USING unnest($1::text[], $2::bigint[], $3::text[]) AS r (stream, sequence, hash)
+                WHERE o.stream = r.stream AND o.sequence = r.sequence AND o.hash = r.hash
                 RETURNING o.bytes)
             SELECT count(*), coalesce(sum(bytes), 0)::bigint FROM gone
             """;
     private static final String OPEN_ALARMS = "SELECT count(*) FROM audit_alarms WHERE resolved_at IS NULL";
+
+    // Places that a range may span without a record of the batch.
+    private static final long RANGE_GAP_MAX = 8;
 
     private static final String DOES_NOT_CONTINUE = "it does not continue from the one before";
 
@@ -79,12 +82,11 @@ final class PgAuditLog {
 
     private record Key(String stream, long sequence) {}
 
-    private record Neighbours(
-            String hash,
-            String prev,
-            @Nullable String beforeHash,
-            @Nullable String afterPrev,
-            @Nullable String afterHash) {}
+    /** What the log holds at a place. */
+    private record Place(String hash, String prev) {}
+
+    /** A part of a stream that a batch has records of, with no wide gap in it. */
+    private record Range(String stream, long first, long last) {}
 
     PgAuditLog(Pool pool) {
         this.pool = pool;
@@ -108,15 +110,48 @@ final class PgAuditLog {
     }
 
     private static Uni<Stored> store(SqlConnection transaction, List<LogEntry> entries, List<Alarm> unreadable) {
-        Tuple keys = keys(entries);
         return insert(transaction, entries)
-                .chain(stored -> transaction
-                        .preparedQuery(LOOK_BACK)
-                        .execute(keys)
-                        .map(rows -> alarms(entries, rows))
-                        .chain(alarms -> raise(transaction, both(alarms, unreadable)))
-                        .chain(alarms -> deleteCovered(transaction, keys)
-                                .map(gone -> new Stored(stored, alarms, gone.getLong(0), gone.getLong(1)))));
+                .chain(stored -> places(transaction, entries)
+                        .chain(places -> raise(transaction, both(alarms(entries, places), unreadable))
+                                .chain(alarms -> deleteCovered(transaction, places, entries)
+                                        .map(gone -> new Stored(stored, alarms, gone.getLong(0), gone.getLong(1))))));
+    }
+
+    /** What the log now holds where the batch's records belong and on either side of them. */
+    private static Uni<Map<Key, Place>> places(SqlConnection transaction, List<LogEntry> entries) {
+        List<Range> ranges = ranges(entries);
+        Tuple columns = Tuple.tuple();
+        columns.addArrayOfString(ranges.stream().map(Range::stream).toArray(String[]::new));
+        columns.addArrayOfLong(ranges.stream().map(Range::first).toArray(Long[]::new));
+        columns.addArrayOfLong(ranges.stream().map(Range::last).toArray(Long[]::new));
+        return transaction.preparedQuery(LOOK_BACK).execute(columns).map(rows -> {
+            Map<Key, Place> places = new HashMap<>();
+            for (Row row : rows) {
+                places.put(new Key(row.getString(0), row.getLong(1)), new Place(row.getString(2), row.getString(3)));
+            }
+            return places;
+        });
+    }
+
+    /** Splits at gaps, so that an old record of a long stream beside a new one does not read all between them. */
+    private static List<Range> ranges(List<LogEntry> entries) {
+        Map<String, TreeSet<Long>> sequences = new TreeMap<>();
+        entries.forEach(entry ->
+                sequences.computeIfAbsent(entry.stream(), _ -> new TreeSet<>()).add(entry.sequence()));
+        List<Range> ranges = new ArrayList<>();
+        sequences.forEach((stream, wanted) -> {
+            long first = wanted.first();
+            long last = first;
+            for (long sequence : wanted) {
+                if (sequence - last > RANGE_GAP_MAX) {
+                    ranges.add(new Range(stream, first, last));
+                    first = sequence;
+                }
+                last = sequence;
+            }
+            ranges.add(new Range(stream, first, last));
+        });
+        return ranges;
     }
 
     private static Uni<Integer> insert(SqlConnection transaction, List<LogEntry> entries) {
@@ -145,51 +180,64 @@ final class PgAuditLog {
      * Takes out of the outbox what the log holds with the same hash. Here, and only here, it is decided that a record no longer
      * needs its outbox row; once checkpoints are signed, being covered by one becomes the condition.
      */
-    private static Uni<Row> deleteCovered(SqlConnection transaction, Tuple keys) {
+    private static Uni<Row> deleteCovered(SqlConnection transaction, Map<Key, Place> places, List<LogEntry> entries) {
+        List<LogEntry> covered = entries.stream()
+                .filter(entry -> stored(places, key(entry)).hash().equals(entry.hash()))
+                .toList();
+        Tuple columns = Tuple.tuple();
+        columns.addArrayOfString(column(covered, LogEntry::stream));
+        columns.addArrayOfLong(covered.stream().map(LogEntry::sequence).toArray(Long[]::new));
+        columns.addArrayOfString(column(covered, LogEntry::hash));
         return transaction
                 .preparedQuery(DELETE_COVERED)
-                .execute(keys)
+                .execute(columns)
                 .map(rows -> rows.iterator().next());
     }
 
-    private static List<Alarm> alarms(List<LogEntry> entries, RowSet<Row> rows) {
-        Map<Key, Neighbours> kept = new HashMap<>();
-        for (Row row : rows) {
-            kept.put(
-                    new Key(row.getString(0), row.getLong(1)),
-                    new Neighbours(
-                            row.getString(2), row.getString(3), row.getString(4), row.getString(5), row.getString(6)));
-        }
+    private static List<Alarm> alarms(List<LogEntry> entries, Map<Key, Place> places) {
         // A set, as two records of one batch may both show the same.
         Set<Alarm> alarms = new LinkedHashSet<>();
         Set<Key> checked = new HashSet<>();
         for (LogEntry entry : entries) {
-            Key key = new Key(entry.stream(), entry.sequence());
-            Neighbours stored = kept.get(key);
-            if (stored == null) {
-                throw new IllegalStateException("a record that was just stored is not there: " + key);
-            }
+            Key key = key(entry);
+            Place stored = stored(places, key);
             if (!stored.hash().equals(entry.hash())) {
                 alarms.add(alarm(
                         Alarm.Kind.CONFLICT, key, stored.hash(), entry.hash(), "another record for a taken place"));
             } else if (checked.add(key)) {
-                checkChain(key, stored, alarms);
+                checkChain(key, stored, places, alarms);
             }
         }
         return List.copyOf(alarms);
     }
 
-    private static void checkChain(Key key, Neighbours stored, Set<Alarm> alarms) {
-        String before = key.sequence() == 1 ? AuditCodec.GENESIS.value() : stored.beforeHash();
-        if (before == null) {
+    private static Key key(LogEntry entry) {
+        return new Key(entry.stream(), entry.sequence());
+    }
+
+    private static Place stored(Map<Key, Place> places, Key key) {
+        Place stored = places.get(key);
+        if (stored == null) {
+            throw new IllegalStateException("a record that was just stored is not there: " + key);
+        }
+        return stored;
+    }
+
+    private static void checkChain(Key key, Place stored, Map<Key, Place> places, Set<Alarm> alarms) {
+        Place before = places.get(new Key(key.stream(), key.sequence() - 1));
+        Key afterKey = new Key(key.stream(), key.sequence() + 1);
+        Place after = places.get(afterKey);
+        if (key.sequence() > 1 && before == null) {
             alarms.add(alarm(Alarm.Kind.GAP, key, "", stored.hash(), "the record before it is missing"));
-        } else if (!before.equals(stored.prev())) {
-            alarms.add(alarm(Alarm.Kind.BROKEN_CHAIN, key, before, stored.hash(), DOES_NOT_CONTINUE));
+        } else {
+            String expected = before == null ? AuditCodec.GENESIS.value() : before.hash();
+            if (!expected.equals(stored.prev())) {
+                alarms.add(alarm(Alarm.Kind.BROKEN_CHAIN, key, expected, stored.hash(), DOES_NOT_CONTINUE));
+            }
         }
         // A record that came late may show that the one after it, which was there first, does not fit.
-        if (stored.afterHash() != null && !stored.hash().equals(stored.afterPrev())) {
-            Key after = new Key(key.stream(), key.sequence() + 1);
-            alarms.add(alarm(Alarm.Kind.BROKEN_CHAIN, after, stored.hash(), stored.afterHash(), DOES_NOT_CONTINUE));
+        if (after != null && !stored.hash().equals(after.prev())) {
+            alarms.add(alarm(Alarm.Kind.BROKEN_CHAIN, afterKey, stored.hash(), after.hash(), DOES_NOT_CONTINUE));
         }
     }
 
@@ -232,13 +280,6 @@ final class PgAuditLog {
         return batch.stream()
                 .map(entry -> entry.withCapability(named.get(entry.stream())))
                 .toList();
-    }
-
-    private static Tuple keys(List<LogEntry> entries) {
-        Tuple keys = Tuple.tuple();
-        keys.addArrayOfString(column(entries, LogEntry::stream));
-        keys.addArrayOfLong(entries.stream().map(LogEntry::sequence).toArray(Long[]::new));
-        return keys;
     }
 
     private static <T> @Nullable String[] column(Collection<T> items, Function<T, @Nullable String> value) {

@@ -6,9 +6,10 @@ import io.vertx.mutiny.sqlclient.Pool;
 import io.vertx.mutiny.sqlclient.Row;
 import io.vertx.mutiny.sqlclient.SqlConnection;
 import io.vertx.mutiny.sqlclient.Tuple;
-import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.Collections;
 import java.util.List;
+import java.util.StringJoiner;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
@@ -23,13 +24,6 @@ import org.jspecify.annotations.Nullable;
  */
 public final class PgOutbox implements Outbox, AutoCloseable {
     private static final Logger LOG = Logger.getLogger(PgOutbox.class);
-    private static final String INSERT = """
-            INSERT INTO audit_outbox (id, tenant, stream, sequence, type, hash, canonical, bytes)
-            SELECT r.id, r.tenant, r.stream, r.sequence, r.type, r.hash, r.canonical, r.bytes
-            FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::integer[])
-                 WITH ORDINALITY AS r (id, tenant, stream, sequence, type, hash, canonical, bytes, place)
-            ORDER BY r.place
-            """;
     private static final String COUNT = "SELECT count(*), coalesce(sum(bytes), 0)::bigint FROM audit_outbox";
 
     private final Pool pool;
@@ -74,6 +68,17 @@ public final class PgOutbox implements Outbox, AutoCloseable {
         if (records.isEmpty()) {
             return Uni.createFrom().voidItem();
         }
+        Insert insert = insert(records, Collections.nCopies(records.size(), null), "true", 1);
+        return transaction
+                .preparedQuery(insert.sql())
+                .execute(Tuple.from(insert.parameters()))
+                .invoke(() -> added(records))
+                .replaceWithVoid();
+    }
+
+    @Override
+    public Insert insert(
+            List<AuditRecord> records, List<@Nullable Integer> parts, String condition, int firstParameter) {
         int size = records.size();
         String[] ids = new String[size];
         String[] tenants = new String[size];
@@ -83,7 +88,6 @@ public final class PgOutbox implements Outbox, AutoCloseable {
         String[] hashes = new String[size];
         String[] canonicals = new String[size];
         Integer[] lengths = new Integer[size];
-        long bytes = 0;
         for (int i = 0; i < size; i++) {
             AuditRecord record = records.get(i);
             ids[i] = record.id().value();
@@ -94,15 +98,31 @@ public final class PgOutbox implements Outbox, AutoCloseable {
             hashes[i] = record.hash().value();
             canonicals[i] = record.canonical();
             lengths[i] = bytesOf(record);
-            bytes += lengths[i];
         }
-        long total = bytes;
-        Tuple parameters = Tuple.from(List.of(ids, tenants, streams, sequences, types, hashes, canonicals, lengths));
-        return transaction
-                .preparedQuery(INSERT)
-                .execute(parameters)
-                .invoke(() -> added(size, total))
-                .replaceWithVoid();
+        List<Object> parameters = List.of(
+                ids, tenants, streams, sequences, types, hashes, canonicals, lengths, parts.toArray(Integer[]::new));
+        int number = firstParameter;
+        StringJoiner arrays = new StringJoiner(", ");
+        for (String type : List.of("text", "text", "text", "bigint", "text", "text", "text", "integer", "integer")) {
+            arrays.add("$" + number++ + "::" + type + "[]");
+        }
+        String sql = """
+                INSERT INTO audit_outbox (id, tenant, stream, sequence, type, hash, canonical, bytes)
+                SELECT r.id, r.tenant, r.stream, r.sequence, r.type, r.hash, r.canonical, r.bytes
+                FROM unnest(%s)
+                     WITH ORDINALITY AS r (id, tenant, stream, sequence, type, hash, canonical, bytes, part, place)
+                WHERE %s
+                ORDER BY r.place
+                """.formatted(arrays, condition);
+        return new Insert(sql, parameters);
+    }
+
+    @Override
+    public void committed(List<AuditRecord> records) {
+        if (!records.isEmpty()) {
+            added(records);
+            committed();
+        }
     }
 
     @Override
@@ -149,8 +169,22 @@ public final class PgOutbox implements Outbox, AutoCloseable {
         return wakeup;
     }
 
+    /** As UTF-8, counted without making it. */
     static int bytesOf(AuditRecord record) {
-        return record.canonical().getBytes(StandardCharsets.UTF_8).length;
+        String text = record.canonical();
+        int bytes = text.length();
+        for (int i = 0; i < text.length(); i++) {
+            char c = text.charAt(i);
+            if (c >= 0x80) {
+                // The two halves of a surrogate pair are two bytes each.
+                bytes += c < 0x800 || Character.isSurrogate(c) ? 1 : 2;
+            }
+        }
+        return bytes;
+    }
+
+    private void added(List<AuditRecord> records) {
+        added(records.size(), records.stream().mapToLong(PgOutbox::bytesOf).sum());
     }
 
     private void added(long rows, long bytes) {

@@ -1,6 +1,7 @@
 package io.aiel.plane.audit;
 
 import io.aiel.plane.vocabulary.Digest;
+import io.aiel.plane.vocabulary.TokenText;
 
 /**
  * Makes text that somebody else wrote fit for a record: bounded, and without characters that break lines, move a terminal's
@@ -12,7 +13,8 @@ final class RecordText {
     private RecordText() {}
 
     /** The text with unfit characters replaced, cut to {@code charactersMax} with a digest of the whole when longer. */
-    static String clean(String text, int charactersMax) {
+    static String clean(String given, int charactersMax) {
+        String text = TokenText.redacted(given);
         String bounded = text;
         if (text.length() > charactersMax) {
             // The digest lets somebody who has the original show that it is the one; Digest.of is total, as Java's
@@ -29,6 +31,16 @@ final class RecordText {
     static boolean isLineSafe(String canonicalJson) {
         for (int i = 0; i < canonicalJson.length(); i++) {
             if (isUnfit(canonicalJson, i)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** Whether each character may stand in a record as it is, or as the escape that the canonical form has for C0. */
+    static boolean isFitOnceEscaped(String text) {
+        for (int i = 0; i < text.length(); i++) {
+            if (text.charAt(i) >= 0x20 && isUnfit(text, i)) {
                 return false;
             }
         }

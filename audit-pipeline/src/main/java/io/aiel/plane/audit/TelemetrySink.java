@@ -3,6 +3,7 @@ package io.aiel.plane.audit;
 import io.vertx.mutiny.sqlclient.Pool;
 import io.vertx.mutiny.sqlclient.Row;
 import io.vertx.mutiny.sqlclient.Tuple;
+import java.time.Duration;
 import java.time.LocalDate;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
@@ -48,6 +49,9 @@ public final class TelemetrySink implements AutoCloseable {
     // A summary that comes later than this counts twice; a record is published again for days at most.
     private static final String FORGET = "DELETE FROM usage_executions WHERE day < current_date - 30";
 
+    // Nobody waits for a day's sums, and a message is small: in a shorter time not many come.
+    private static final Duration GATHER = Duration.ofMillis(250);
+
     private final Pool pool;
     private final SinkSettings settings;
     private final Consumer<UsageSummary> listener;
@@ -72,7 +76,7 @@ public final class TelemetrySink implements AutoCloseable {
         this.pool = pool;
         this.settings = settings;
         this.listener = listener;
-        this.reader = new TopicReader("telemetry-sink", settings, this::handle);
+        this.reader = new TopicReader("telemetry-sink", settings, GATHER, this::handle);
     }
 
     /** Begins; does not wait. */

@@ -1,8 +1,8 @@
 package io.aiel.plane.audit;
 
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonToken;
 import io.aiel.plane.vocabulary.Usage;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -20,71 +20,138 @@ public record UsageSummary(
     /** The message's {@code type} header. */
     static final String TYPE = "io.aiel.plane.telemetry.usage.v1";
 
-    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final JsonFactory JSON = new JsonFactory();
+    private static final int WORD_CHARACTERS_MAX = 64;
+    private static final int MESSAGE_CHARACTERS_EXPECTED = 512;
 
     /** The summary of an {@code execution.finished} record. */
     static UsageSummary ofFinished(String canonical) {
-        try {
-            JsonNode event = JSON.readTree(canonical);
-            JsonNode data = event.path("data");
-            return new UsageSummary(
-                    data.path("execution_id").asText(),
-                    event.path("tenant").asText(),
-                    event.path("workspace").asText(),
-                    event.path("project").asText(),
-                    data.path("status").asText(),
-                    Instant.parse(event.path("time").asText()),
-                    usage(data.path("usage")));
+        Members members = new Members();
+        try (JsonParser json = JSON.createParser(canonical)) {
+            json.nextToken();
+            while (json.nextToken() == JsonToken.FIELD_NAME) {
+                String name = json.currentName();
+                json.nextToken();
+                if (name.equals("data")) { // none of its members has the name of an attribute
+                    while (json.nextToken() == JsonToken.FIELD_NAME) {
+                        String member = json.currentName();
+                        json.nextToken();
+                        members.read(json, member.equals("execution_id") ? "execution" : member);
+                    }
+                } else {
+                    members.read(json, name);
+                }
+            }
         } catch (IOException e) {
             throw new UncheckedIOException("a record of ours is JSON", e);
         }
+        return members.summary(FixedWidth.parseTime(members.time).toInstant());
     }
 
     String toJson() {
-        ObjectNode json = JSON.createObjectNode();
-        json.put("execution", execution)
-                .put("tenant", tenant)
-                .put("workspace", workspace)
-                .put("project", project)
-                .put("status", status)
-                .put("time", time.toString());
-        json.putObject("usage")
-                .put("cpu_ms", usage.cpuMs())
-                .put("wall_ms", usage.wallMs())
-                .put("max_rss_bytes", usage.maxRssBytes());
-        return json.toString();
+        CanonicalJson json = new CanonicalJson(MESSAGE_CHARACTERS_EXPECTED).beginObject();
+        json.member("execution", execution);
+        json.member("project", project);
+        json.member("status", status);
+        json.member("tenant", tenant);
+        json.member("time", FixedWidth.time(time));
+        json.name("usage").beginObject();
+        json.member("cpu_ms", usage.cpuMs());
+        json.member("max_rss_bytes", usage.maxRssBytes());
+        json.member("wall_ms", usage.wallMs());
+        json.endObject();
+        json.member("workspace", workspace);
+        return json.endObject().toString();
     }
 
     /** Reads {@link #toJson()}; throws {@link IllegalArgumentException} when it is not that. */
     static UsageSummary parse(byte[] message) {
+        Members members = new Members();
+        try (JsonParser json = JSON.createParser(message)) {
+            boolean isObject = json.nextToken() == JsonToken.START_OBJECT;
+            while (isObject && json.nextToken() == JsonToken.FIELD_NAME) {
+                String name = json.currentName();
+                json.nextToken();
+                members.read(json, name);
+            }
+        } catch (IOException e) {
+            throw new IllegalArgumentException("not a usage summary", e);
+        }
+        UsageSummary summary = members.summary(time(members.time));
+        checkWord("execution", summary.execution, false);
+        checkWord("tenant", summary.tenant, false);
+        checkWord("workspace", summary.workspace, true);
+        checkWord("project", summary.project, true);
+        checkWord("status", summary.status, false);
+        return summary;
+    }
+
+    private static Instant time(String text) {
         try {
-            JsonNode json = JSON.readTree(message);
-            UsageSummary summary = new UsageSummary(
-                    word(json, "execution", false),
-                    word(json, "tenant", false),
-                    word(json, "workspace", true),
-                    word(json, "project", true),
-                    word(json, "status", false),
-                    Instant.parse(json.path("time").asText()),
-                    usage(json.path("usage")));
-            return summary;
-        } catch (IOException | DateTimeParseException e) {
+            return Instant.parse(text);
+        } catch (DateTimeParseException e) {
             throw new IllegalArgumentException("not a usage summary", e);
         }
     }
 
-    private static String word(JsonNode json, String field, boolean mayBeEmpty) {
-        String text = json.path(field).asText();
-        if (!text.matches("[a-z0-9_]{0,64}") || (text.isEmpty() && !mayBeEmpty)) {
-            throw new IllegalArgumentException("not a usage summary: " + field + " is missing or malformed");
+    private static void checkWord(String name, String text, boolean mayBeEmpty) {
+        boolean fits = text.length() <= WORD_CHARACTERS_MAX && (mayBeEmpty || !text.isEmpty());
+        for (int i = 0; fits && i < text.length(); i++) {
+            char c = text.charAt(i);
+            fits = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
         }
-        return text;
+        if (!fits) {
+            throw new IllegalArgumentException("not a usage summary: " + name + " is missing or malformed");
+        }
     }
 
-    private static Usage usage(JsonNode json) {
-        return new Usage(
-                Math.max(0, json.path("cpu_ms").asLong()),
-                Math.max(0, json.path("wall_ms").asLong()),
-                Math.max(0, json.path("max_rss_bytes").asLong()));
+    /** The members that a summary is made of, as one pass over a document finds them. */
+    private static final class Members {
+        private String execution = "";
+        private String tenant = "";
+        private String workspace = "";
+        private String project = "";
+        private String status = "";
+        private String time = "";
+        private Usage usage = Usage.NONE;
+
+        /** Takes the value at hand, or passes over it. */
+        void read(JsonParser json, String name) throws IOException {
+            switch (name) {
+                case "execution" -> execution = json.getValueAsString("");
+                case "tenant" -> tenant = json.getValueAsString("");
+                case "workspace" -> workspace = json.getValueAsString("");
+                case "project" -> project = json.getValueAsString("");
+                case "status" -> status = json.getValueAsString("");
+                case "time" -> time = json.getValueAsString("");
+                case "usage" -> usage = usage(json);
+                default -> {}
+            }
+            json.skipChildren();
+        }
+
+        UsageSummary summary(Instant at) {
+            return new UsageSummary(execution, tenant, workspace, project, status, at, usage);
+        }
+
+        private static Usage usage(JsonParser json) throws IOException {
+            long cpuMs = 0;
+            long wallMs = 0;
+            long maxRssBytes = 0;
+            if (json.currentToken() == JsonToken.START_OBJECT) {
+                while (json.nextToken() == JsonToken.FIELD_NAME) {
+                    String name = json.currentName();
+                    json.nextToken();
+                    switch (name) {
+                        case "cpu_ms" -> cpuMs = Math.max(0, json.getValueAsLong());
+                        case "wall_ms" -> wallMs = Math.max(0, json.getValueAsLong());
+                        case "max_rss_bytes" -> maxRssBytes = Math.max(0, json.getValueAsLong());
+                        default -> {}
+                    }
+                    json.skipChildren();
+                }
+            }
+            return new Usage(cpuMs, wallMs, maxRssBytes);
+        }
     }
 }

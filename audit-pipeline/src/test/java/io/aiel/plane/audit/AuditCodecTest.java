@@ -174,7 +174,10 @@ class AuditCodecTest {
         assertThat(data.path("decision").textValue()).isEqualTo("allow");
     }
 
-    /** A canonical form that would change the input must not stand in for it: re-deciding later would ask another question. */
+    /**
+     * A canonical form that would change the input must not stand in for it: re-deciding later would ask another question. The
+     * exponent of eleven digits was seen failing: it made recording fail.
+     */
     @ParameterizedTest
     @ValueSource(
             strings = {
@@ -182,6 +185,7 @@ class AuditCodecTest {
                 "{\"a\":12345678901234567890123}",
                 "{\"a\":0.1000000000000000055511151231257827}",
                 "{\"a\":1e999}",
+                "{\"a\":0e-99999999999}",
                 "{\"a\":1,\"a\":2}",
                 "{\"a\":\"\\ud800\"}",
                 "{\"a\":\"\\u0085\"}",

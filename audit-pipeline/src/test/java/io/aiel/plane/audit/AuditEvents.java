@@ -8,6 +8,7 @@ import io.aiel.plane.vocabulary.DecisionId;
 import io.aiel.plane.vocabulary.Digest;
 import io.aiel.plane.vocabulary.ExecutionId;
 import io.aiel.plane.vocabulary.JsonText;
+import io.aiel.plane.vocabulary.NetworkHost;
 import io.aiel.plane.vocabulary.Obligations;
 import io.aiel.plane.vocabulary.PrincipalId;
 import io.aiel.plane.vocabulary.ProjectId;
@@ -106,8 +107,24 @@ final class AuditEvents {
                 requested(),
                 decided("{\"version\":1,\"action\":\"execution.invoke\"}"),
                 new AuditEvent.ExecutionAdmitted(EXECUTION),
+                new AuditEvent.ExecutionQueued(
+                        EXECUTION, 3, CLOCK.instant(), 5, Optional.of(new NetworkHost("hooks.example.com", 443))),
+                new AuditEvent.ExecutionAttempted(
+                        EXECUTION,
+                        1,
+                        true,
+                        "failed",
+                        500,
+                        "USER_CODE_ERROR",
+                        new Usage(12, 34, 56_000_000),
+                        "worker-1",
+                        CLOCK.instant().plusSeconds(2)),
                 new AuditEvent.ExecutionDenied(EXECUTION, "POLICY_DENIED", List.of("no role allows execution.invoke")),
                 finished(),
+                new AuditEvent.EgressAllowed(EXECUTION, 1, "api.example.com", 443, "https", "192.0.2.7"),
+                new AuditEvent.EgressRefused(
+                        EXECUTION, 2, "other.example.com", 443, "not_granted", "the policy names no such host"),
+                new AuditEvent.EgressClosed(EXECUTION, 1, "api.example.com", 443, "done", 812, 4096, 57),
                 new AuditEvent.ControlChanged(
                         "token.created", "tok_" + "0".repeat(31) + "7", Map.of("scopes", "execution.*")),
                 new AuditEvent.AccessDenied("files.write", "src/app.py", deny("{\"version\":1}", "read-only role")),

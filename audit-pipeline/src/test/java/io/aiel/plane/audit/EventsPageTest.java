@@ -55,7 +55,8 @@ class EventsPageTest {
                 `…_text`, a string that holds its text; if it is too large, only `…_cut` and `…_characters` say so.
 
                 In Kafka the topic is `plane.audit.v1`, the key is the stream, the value is the record, and the headers are `content-type`, `type`, `tenant` and
-                `hash`. A record may come more than once: `stream` and `sequence` tell. For each finished execution `plane.telemetry.v1` carries a usage summary.
+                `hash`. A record may come more than once: `stream` and `sequence` tell. For each finished execution `plane.telemetry.v1` carries a usage summary,
+                at least once, and before the record is in `plane.audit.v1`: the record's arrival in the log is what ends the plane's memory of both.
 
                 The examples are indented for reading.
                 """);
@@ -86,10 +87,24 @@ class EventsPageTest {
             case AuditEvent.PolicyDecided _ ->
                 "The policy was asked. Holds its full input, so that it can be asked again later under another policy.";
             case AuditEvent.ExecutionAdmitted _ -> "The execution will be handed to a worker.";
+            case AuditEvent.ExecutionQueued _ ->
+                "The execution waits in the queue. The policy is asked again before each start, so another `policy.decided` follows,"
+                        + " and then `execution.admitted` or `execution.denied`.";
+            case AuditEvent.ExecutionAttempted _ ->
+                "An attempt of a queued execution is over, and it goes back into the queue, not to start before `next_at`: because its"
+                        + " caller asked for retries, or because it did not run (`ran` is false; then the attempt is not counted).";
             case AuditEvent.ExecutionDenied _ -> "The policy denied it. The last record of a denied execution.";
             case AuditEvent.ExecutionFinished _ ->
                 "It ended. The last record of an admitted execution; `status` is `succeeded`, `failed`, `timed_out`, `killed`,"
-                        + " `cancelled` or `lost` (the server stopped meanwhile, and its end is not known).";
+                        + " `cancelled`, `dead_letter` (the last of several attempts failed) or `lost` (the server stopped meanwhile, and its end is not known)."
+                        + " Where the result does not fit the capability's output schema, `output_problems` says in how many places.";
+            case AuditEvent.EgressAllowed _ ->
+                "A worker is about to be connected to a named host, at the `address` that its name was resolved to and that was"
+                        + " checked. Recorded before the first byte leaves.";
+            case AuditEvent.EgressRefused _ ->
+                "A worker asked for a connection that it may not have; nothing left. `host` is empty where it could not be read.";
+            case AuditEvent.EgressClosed _ ->
+                "A connection that was allowed is over; with the bytes that left and came. Missing after a crash of the server.";
             case AuditEvent.ControlChanged _ ->
                 "Something was created, changed or removed through the control plane; `what` says what.";
             case AuditEvent.AccessDenied _ -> "A call other than an execution was refused by the policy.";

@@ -3,6 +3,7 @@ package io.aiel.plane.registry;
 import io.smallrye.config.ConfigMapping;
 import io.smallrye.config.WithDefault;
 import java.time.Duration;
+import java.util.Optional;
 
 /** Limits of files, snapshots and the registry's caches. */
 @ConfigMapping(prefix = "plane.registry")
@@ -35,11 +36,19 @@ public interface RegistryConfig {
     @WithDefault("15m")
     Duration signedUrlTtl();
 
-    /** How many bodies of uploads this node receives at the same time; each may be as large as the largest file. */
-    @WithDefault("16")
-    int uploadsReceivingMax();
+    /** The bytes of files that this node receives and sends at the same time; at least the largest file is let through. */
+    @WithDefault("33554432")
+    long bodiesBytesMax();
 
-    /** The longest time that receiving one body may take. */
+    /** How many uploads and downloads may wait for room in that; more are refused at once. */
+    @WithDefault("256")
+    int bodiesWaitingMax();
+
+    /** How long one waits for room. */
+    @WithDefault("20s")
+    Duration bodiesWait();
+
+    /** The longest time that receiving or sending one body may take. */
     @WithDefault("60s")
     Duration uploadReceiveTimeout();
 
@@ -98,4 +107,11 @@ public interface RegistryConfig {
     /** The longest a database transaction of the registry may take. */
     @WithDefault("10s")
     Duration databaseTimeout();
+
+    /**
+     * The key that signs the URLs of uploads and downloads, 64 hex digits, the same for all nodes; absent means one that is kept in the
+     * database, where whoever reads a backup finds it. Better given as the environment variable PLANE_REGISTRY_SIGNING_KEY than as
+     * an option of the command line, which other users see.
+     */
+    Optional<String> signingKey();
 }

@@ -7,6 +7,7 @@ import io.smallrye.mutiny.Uni;
 import io.vertx.core.Context;
 import io.vertx.core.Vertx;
 import jakarta.enterprise.context.ApplicationScoped;
+import java.time.Duration;
 import java.util.Objects;
 import java.util.function.Function;
 import org.hibernate.reactive.mutiny.Mutiny;
@@ -19,6 +20,11 @@ import org.jspecify.annotations.Nullable;
  */
 @ApplicationScoped
 public class Transactions {
+    /** Work may be slow, but only while the database answers others: after this time it is asked. */
+    private static final Duration PATIENCE = Duration.ofMillis(1_200);
+
+    private static final Duration PING_LIMIT = Duration.ofMillis(500);
+
     private final Mutiny.SessionFactory sessions;
     private final Vertx vertx;
     private final RegistryConfig config;
@@ -29,13 +35,33 @@ public class Transactions {
         this.config = config;
     }
 
-    /** Commits when the work succeeds, rolls back when it fails. Fails with {@code NOT_READY} after the time limit. */
+    /**
+     * Commits when the work succeeds, rolls back when it fails. Fails with {@code NOT_READY} after the time limit, and long before
+     * it when the database does not answer at all.
+     */
     public <T> Uni<T> run(Function<Mutiny.Session, Uni<T>> work) {
-        return onFreshContext(sessions, work)
+        // Deferred, so that whoever tries again does the work again and is not told of the first failure once more.
+        return Uni.createFrom().deferred(() -> {
+            Uni<T> once = onFreshContext(sessions, work).memoize().indefinitely();
+            return once.ifNoItem()
+                    .after(PATIENCE)
+                    .recoverWithUni(() -> ping().chain(() ->
+                            once.ifNoItem().after(config.databaseTimeout()).failWith(Transactions::notInTime)));
+        });
+    }
+
+    private Uni<Object> ping() {
+        return onFreshContext(
+                        sessions,
+                        session -> session.createNativeQuery("SELECT 1", Object.class)
+                                .getSingleResult())
                 .ifNoItem()
-                .after(config.databaseTimeout())
-                .failWith(() -> new RegistryRefusal(
-                        ErrorCode.NOT_READY, "The database did not answer in time; try again shortly."));
+                .after(PING_LIMIT)
+                .failWith(Transactions::notInTime);
+    }
+
+    private static RegistryRefusal notInTime() {
+        return new RegistryRefusal(ErrorCode.NOT_READY, "The database did not answer in time; try again shortly.");
     }
 
     private <T> Uni<T> onFreshContext(Mutiny.SessionFactory factory, Function<Mutiny.Session, Uni<T>> work) {

@@ -4,21 +4,27 @@ import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
-import java.util.regex.Pattern;
 
 /** A SHA-256 content address, written {@code sha256:} and 64 lower-case hex digits. */
 public record Digest(String value) {
-    private static final Pattern FORM = Pattern.compile("sha256:[0-9a-f]{64}");
+    private static final String ALGORITHM = "sha256:";
+    private static final int HEX_DIGITS = 64;
+    private static final HexFormat HEX = HexFormat.of();
+
+    // Each record and each argument is digested: looking the algorithm up costs as much as a short text.
+    private static final ThreadLocal<MessageDigest> SHA_256 = ThreadLocal.withInitial(Digest::sha256);
 
     public Digest {
-        if (!FORM.matcher(value).matches()) {
+        if (value.length() != ALGORITHM.length() + HEX_DIGITS
+                || !value.startsWith(ALGORITHM)
+                || !Ids.isHex(value, ALGORITHM.length())) {
             throw new IllegalArgumentException("not a digest: expected sha256: and 64 lower-case hex digits");
         }
     }
 
     /** The digest of these bytes. */
     public static Digest of(byte[] bytes) {
-        return new Digest("sha256:" + HexFormat.of().formatHex(sha256().digest(bytes)));
+        return ofHex(HEX.formatHex(SHA_256.get().digest(bytes)));
     }
 
     /** The digest of this text's UTF-8 bytes. */
@@ -28,12 +34,12 @@ public record Digest(String value) {
 
     /** The digest with these 64 hex digits. */
     public static Digest ofHex(String hex) {
-        return new Digest("sha256:" + hex);
+        return new Digest(ALGORITHM + hex);
     }
 
     /** The 64 hex digits without the algorithm's name. */
     public String hex() {
-        return value.substring("sha256:".length());
+        return value.substring(ALGORITHM.length());
     }
 
     @Override

@@ -11,7 +11,8 @@ import java.util.OptionalInt;
  * @param maxMemoryMb the worker's memory, MiB
  * @param redact JSON pointers into arguments that must not be recorded
  * @param approvalRequired the execution waits for a person; refused where nobody can be asked
- * @param network whether the worker may have a network
+ * @param network the hosts that the worker may reach, if it asked for a network; none means no network
+ * @param subprocess whether the worker may make processes, if it asked to
  * @param logLevel the lowest level of worker logs that is kept
  */
 public record Obligations(
@@ -19,13 +20,15 @@ public record Obligations(
         OptionalInt maxMemoryMb,
         List<String> redact,
         boolean approvalRequired,
-        boolean network,
+        List<NetworkHost> network,
+        boolean subprocess,
         Optional<String> logLevel) {
     /** Demands nothing. */
-    public static final Obligations NONE =
-            new Obligations(OptionalInt.empty(), OptionalInt.empty(), List.of(), false, false, Optional.empty());
+    public static final Obligations NONE = new Obligations(
+            OptionalInt.empty(), OptionalInt.empty(), List.of(), false, List.of(), false, Optional.empty());
 
     public Obligations {
         redact = List.copyOf(redact);
+        network = List.copyOf(network);
     }
 }

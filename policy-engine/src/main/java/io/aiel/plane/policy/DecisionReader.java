@@ -7,6 +7,7 @@ import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.aiel.plane.vocabulary.NetworkHost;
 import io.aiel.plane.vocabulary.Obligations;
 import java.util.ArrayList;
 import java.util.Iterator;
@@ -25,6 +26,7 @@ final class DecisionReader {
     private static final int REASONS_MAX = 64;
     private static final int REASON_CHARACTERS_MAX = 1024;
     private static final int REDACT_MAX = 256;
+    private static final int HOSTS_MAX = 64;
     private static final Set<String> DECISION_MEMBERS = Set.of("allow", "reasons", "obligations");
     private static final Set<String> LOG_LEVELS = Set.of("debug", "info", "warning", "error");
     private static final ObjectMapper STRICT = new ObjectMapper(JsonFactory.builder()
@@ -121,7 +123,8 @@ final class DecisionReader {
         OptionalInt maxMemoryMb = OptionalInt.empty();
         List<String> redact = List.of();
         boolean approvalRequired = false;
-        boolean network = false;
+        List<NetworkHost> network = List.of();
+        boolean subprocess = false;
         Optional<String> logLevel = Optional.empty();
         for (Map.Entry<String, JsonNode> member : node.properties()) {
             JsonNode value = member.getValue();
@@ -130,12 +133,36 @@ final class DecisionReader {
                 case "max_memory_mb" -> maxMemoryMb = OptionalInt.of(positive(value, "max_memory_mb"));
                 case "redact" -> redact = pointers(value);
                 case "require_approval" -> approvalRequired = bool(value, "require_approval");
-                case "network" -> network = bool(value, "network");
+                case "network" -> network = network(value);
+                case "subprocess" -> subprocess = bool(value, "subprocess");
                 case "log_level" -> logLevel = Optional.of(logLevel(value));
                 default -> throw new Odd("has an unknown obligation " + quoted(member.getKey()));
             }
         }
-        return new Obligations(timeoutMs, maxMemoryMb, redact, approvalRequired, network, logLevel);
+        return new Obligations(timeoutMs, maxMemoryMb, redact, approvalRequired, network, subprocess, logLevel);
+    }
+
+    /** {@code false}, or the hosts by name. A bare {@code true} names none and so is no valid answer. */
+    private static List<NetworkHost> network(JsonNode node) {
+        if (node.isBoolean() && !node.booleanValue()) {
+            return List.of();
+        }
+        if (!node.isObject() || node.size() != 1 || !node.has("hosts")) {
+            throw new Odd("has an obligation network that is neither false nor an object with hosts alone");
+        }
+        List<String> written = texts(node.get("hosts"), "network.hosts", HOSTS_MAX);
+        if (written.isEmpty()) {
+            throw new Odd("has an obligation network without a host");
+        }
+        List<NetworkHost> hosts = new ArrayList<>(written.size());
+        for (String host : written) {
+            try {
+                hosts.add(NetworkHost.parse(host));
+            } catch (IllegalArgumentException e) {
+                throw new Odd("has an obligation network with the host " + quoted(host) + ": " + e.getMessage());
+            }
+        }
+        return hosts;
     }
 
     private static List<String> pointers(JsonNode node) {

@@ -17,6 +17,7 @@ import io.aiel.plane.vocabulary.ProjectScope;
 import io.aiel.plane.vocabulary.ResolvedCapability;
 import io.aiel.plane.vocabulary.Role;
 import io.aiel.plane.vocabulary.SnapshotRef;
+import io.aiel.plane.vocabulary.UnicodeText;
 import io.aiel.plane.vocabulary.WorkspaceId;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -85,7 +86,7 @@ final class PolicyInputJson {
             String json = WRITER.writeValueAsString(document);
             // What is recorded must be what is evaluated: half a surrogate pair would turn into something else on the
             // way.
-            if (!StandardCharsets.UTF_8.newEncoder().canEncode(json)) {
+            if (!UnicodeText.isWellFormed(json)) {
                 throw new IllegalArgumentException("the policy input holds text that is not Unicode");
             }
             return new Written(json, problem);

@@ -17,8 +17,8 @@ class DecisionReaderTest {
     void readsAnExplicitYesWithEveryObligation() {
         Reading reading = DecisionReader.read("""
                 [{"result":{"allow":true,"reasons":["granted: role admin"],"obligations":{"timeout_ms":1000,
-                "max_memory_mb":64,"redact":["/password",""],"require_approval":true,"network":true,
-                "log_level":"warning"}}}]""");
+                "max_memory_mb":64,"redact":["/password",""],"require_approval":true,"subprocess":true,
+                "network":{"hosts":["api.example.com:443","files.example.com:80"]},"log_level":"warning"}}}]""");
 
         assertThat(reading).isInstanceOfSatisfying(Reading.Yes.class, yes -> {
             assertThat(yes.reasons()).containsExactly("granted: role admin");
@@ -26,7 +26,10 @@ class DecisionReaderTest {
             assertThat(yes.obligations().maxMemoryMb()).hasValue(64);
             assertThat(yes.obligations().redact()).containsExactly("/password", "");
             assertThat(yes.obligations().approvalRequired()).isTrue();
-            assertThat(yes.obligations().network()).isTrue();
+            assertThat(yes.obligations().network())
+                    .extracting(Object::toString)
+                    .containsExactly("api.example.com:443", "files.example.com:80");
+            assertThat(yes.obligations().subprocess()).isTrue();
             assertThat(yes.obligations().logLevel()).hasValue("warning");
         });
     }
@@ -91,7 +94,7 @@ class DecisionReaderTest {
                 argumentSet("obligations are null", answer("true", "[]", "null")),
                 argumentSet("obligations are a list", answer("true", "[]", "[]")),
                 argumentSet("an unknown obligation", obliged("\"watermark\":true")),
-                argumentSet("an obligation comes twice", obliged("\"network\":false,\"network\":true")),
+                argumentSet("an obligation comes twice", obliged("\"network\":false,\"network\":false")),
                 argumentSet("a timeout of zero", obliged("\"timeout_ms\":0")),
                 argumentSet("a negative timeout", obliged("\"timeout_ms\":-1")),
                 argumentSet("a timeout that is a text", obliged("\"timeout_ms\":\"1000\"")),
@@ -104,6 +107,30 @@ class DecisionReaderTest {
                 argumentSet("memory that is true", obliged("\"max_memory_mb\":true")),
                 argumentSet("network that is a text", obliged("\"network\":\"yes\"")),
                 argumentSet("network of null", obliged("\"network\":null")),
+                argumentSet("network that names no host", obliged("\"network\":true")),
+                argumentSet("network with no member", obliged("\"network\":{}")),
+                argumentSet("network with an empty list", hosts("")),
+                argumentSet("network with hosts that are a text", obliged("\"network\":{\"hosts\":\"a.example:443\"}")),
+                argumentSet(
+                        "network with another member",
+                        obliged("\"network\":{\"hosts\":[\"a.example:443\"],\"all\":true}")),
+                argumentSet("a host without a port", hosts("\"a.example\"")),
+                argumentSet("a host with port 0", hosts("\"a.example:0\"")),
+                argumentSet("a host with port 65536", hosts("\"a.example:65536\"")),
+                argumentSet("a host with a port of another script", hosts("\"a.example:٤٤٣\"")),
+                argumentSet("a host with a wildcard", hosts("\"*.example:443\"")),
+                argumentSet("a host in capitals", hosts("\"A.example:443\"")),
+                argumentSet("a host that ends with a dot", hosts("\"a.example.:443\"")),
+                argumentSet("a host of another script", hosts("\"ä.example:443\"")),
+                argumentSet("an address for a host", hosts("\"192.0.2.1:443\"")),
+                argumentSet("a short address for a host", hosts("\"127.1:443\"")),
+                argumentSet("a decimal address for a host", hosts("\"2130706433:443\"")),
+                argumentSet("a hexadecimal address for a host", hosts("\"0x7f000001:443\"")),
+                argumentSet("an address of version 6 for a host", hosts("\"[::1]:443\"")),
+                argumentSet("a URL for a host", hosts("\"https://a.example:443\"")),
+                argumentSet("a host with a user", hosts("\"u@a.example:443\"")),
+                argumentSet("65 hosts", hosts("\"a.example:443\"" + ",\"a.example:443\"".repeat(64))),
+                argumentSet("subprocess that is a text", obliged("\"subprocess\":\"true\"")),
                 argumentSet("an approval that is an object", obliged("\"require_approval\":{\"by\":\"ada\"}")),
                 argumentSet("redact that is a text", obliged("\"redact\":\"/a\"")),
                 argumentSet("redact with a path that is no pointer", obliged("\"redact\":[\"$.a\"]")),
@@ -129,6 +156,10 @@ class DecisionReaderTest {
 
     private static String answer(String allow, String reasons, String obligations) {
         return result("{\"allow\":" + allow + ",\"reasons\":" + reasons + ",\"obligations\":" + obligations + "}");
+    }
+
+    private static String hosts(String hosts) {
+        return obliged("\"network\":{\"hosts\":[" + hosts + "]}");
     }
 
     private static String obliged(String obligations) {

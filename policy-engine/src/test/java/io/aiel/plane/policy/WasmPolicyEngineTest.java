@@ -38,7 +38,7 @@ class WasmPolicyEngineTest {
         assertThat(decision).isInstanceOfSatisfying(Decision.Allow.class, allow -> {
             assertThat(allow.reasons()).containsExactly("granted: role invoker");
             assertThat(allow.obligations().timeoutMs()).hasValue(900_000);
-            assertThat(allow.obligations().network()).isFalse();
+            assertThat(allow.obligations().network()).isEmpty();
             assertThat(allow.policyDigest()).isEqualTo(engine.policyDigest());
         });
     }

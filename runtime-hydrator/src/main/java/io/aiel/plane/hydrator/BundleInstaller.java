@@ -55,7 +55,11 @@ final class BundleInstaller {
         if (!name.matches("[a-z][a-z0-9-]{0,30}")) {
             throw new HydratorFailure("a bundle's name has lower-case letters, digits and hyphens");
         }
-        String lock = ShippedFiles.text("bundles/" + name + "/requirements.lock");
+        return install(name, ShippedFiles.text("bundles/" + name + "/requirements.lock"), BundleCheck.Limits.DEFAULT);
+    }
+
+    /** Likewise, from this lock file. */
+    Path install(String name, String lock, BundleCheck.Limits limits) throws HydratorFailure, InterruptedException {
         Path target = bundles.resolve(name + "-" + key(lock));
         if (Files.isDirectory(target)) {
             return target;
@@ -69,7 +73,7 @@ final class BundleInstaller {
                     sweep(bundles);
                     progress.accept("Installing worker bundle '" + name + "' for Python " + python.version() + " ("
                             + lock.lines().filter(line -> line.contains("==")).count() + " locked packages)");
-                    installInto(target, lock);
+                    installInto(target, lock, limits);
                     progress.accept("Worker bundle '" + name + "' is ready after "
                             + TimeUnit.NANOSECONDS.toSeconds(System.nanoTime() - started) + " s");
                 }
@@ -81,7 +85,8 @@ final class BundleInstaller {
         return target;
     }
 
-    private void installInto(Path target, String lock) throws HydratorFailure, IOException, InterruptedException {
+    private void installInto(Path target, String lock, BundleCheck.Limits limits)
+            throws HydratorFailure, IOException, InterruptedException {
         Path temporary = Files.createTempDirectory(bundles, "tmp-");
         try {
             Path requirements = temporary.resolve("requirements.lock");
@@ -94,6 +99,7 @@ final class BundleInstaller {
                 Files.createDirectory(site);
                 installWithPip(requirements, site, List.of("--only-binary", ":all:"));
             }
+            BundleCheck.check(site, limits);
             progress.accept("Checking that the bundle imports");
             run(List.of(python.executable().toString(), "-I", "-S", "-B", "-c", CHECK, site.toString()), "the check");
             Trees.makeReadOnly(temporary);

@@ -13,13 +13,27 @@ import java.util.Map;
  * @param runnerRequest the runner request of the wire contract, with ids and trace filled in
  * @param timeout how long it may run from the hand-over on
  * @param environment what the code finds in its environment for this execution alone
+ * @param network it asked for a network; it gets one only as far as the policy's obligations name hosts
+ * @param subprocess it asked for processes of its own; likewise
  */
 public record HydrationRequest(
         ExecutionId execution,
         ResolvedCapability target,
         JsonText runnerRequest,
         Duration timeout,
-        Map<String, String> environment) {
+        Map<String, String> environment,
+        boolean network,
+        boolean subprocess) {
+    /** A request for computing alone. */
+    public HydrationRequest(
+            ExecutionId execution,
+            ResolvedCapability target,
+            JsonText runnerRequest,
+            Duration timeout,
+            Map<String, String> environment) {
+        this(execution, target, runnerRequest, timeout, environment, false, false);
+    }
+
     public HydrationRequest {
         environment = Map.copyOf(environment);
     }

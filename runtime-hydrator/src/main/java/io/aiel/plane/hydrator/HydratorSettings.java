@@ -1,5 +1,6 @@
 package io.aiel.plane.hydrator;
 
+import io.aiel.plane.hydrator.egress.EgressSettings;
 import io.aiel.plane.hydrator.protocol.WorkerLimits;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -11,29 +12,32 @@ import java.util.Optional;
  *
  * @param dataDir below it live tools, bundles, the snapshot store and the zygotes' state
  * @param python the interpreter; when empty, PLANE_PYTHON or the best one found
- * @param isolation {@code auto} (which demands namespaces), {@code namespaces}, {@code restricted} or {@code none}
+ * @param isolation {@code auto} (the strongest this machine has, from the minimum up), {@code namespaces}, {@code restricted} or
+ *     {@code none}
+ * @param minimum the weakest tier that will do; when empty, the named one, and {@code namespaces} for {@code auto}
+ * @param runsc the program of tier {@code gvisor}; when empty, the one on the usual path
  * @param uidBase as root: the first of the user ids that workers get
  * @param bundles the worker bundles to offer
+ * @param egress what workers with a network may do
  * @param storeBytesMax snapshots kept on this machine's disk; the least recently used ones go first
  */
 public record HydratorSettings(
         Path dataDir,
         Optional<Path> python,
         String isolation,
+        Optional<String> minimum,
+        Optional<Path> runsc,
         int uidBase,
         List<String> bundles,
         Pools pools,
         Times times,
         Recycling recycling,
         WorkerLimits limits,
+        EgressSettings egress,
         long storeBytesMax) {
-    private static final List<String> TIERS = List.of("auto", "namespaces", "restricted", "none");
-
     public HydratorSettings {
         bundles = List.copyOf(bundles);
-        if (!TIERS.contains(isolation)) {
-            throw new IllegalArgumentException("isolation is '" + isolation + "'; it must be one of " + TIERS);
-        }
+        Tiers.check(isolation, minimum);
         if (bundles.isEmpty()) {
             throw new IllegalArgumentException("at least one bundle is needed, such as minimal");
         }
@@ -47,49 +51,143 @@ public record HydratorSettings(
         return new HydratorSettings(
                 dataDir,
                 Optional.empty(),
-                "auto",
+                Tiers.AUTO,
+                Optional.empty(),
+                Optional.empty(),
                 200_000,
                 List.of("minimal"),
                 Pools.DEFAULT,
                 Times.DEFAULT,
                 Recycling.DEFAULT,
                 WorkerLimits.DEFAULT,
+                EgressSettings.DEFAULT,
                 2L << 30);
     }
 
     /** The same with other pools. */
     public HydratorSettings with(Pools other) {
         return new HydratorSettings(
-                dataDir, python, isolation, uidBase, bundles, other, times, recycling, limits, storeBytesMax);
+                dataDir,
+                python,
+                isolation,
+                minimum,
+                runsc,
+                uidBase,
+                bundles,
+                other,
+                times,
+                recycling,
+                limits,
+                egress,
+                storeBytesMax);
     }
 
     /** The same with other times. */
     public HydratorSettings with(Times other) {
         return new HydratorSettings(
-                dataDir, python, isolation, uidBase, bundles, pools, other, recycling, limits, storeBytesMax);
+                dataDir,
+                python,
+                isolation,
+                minimum,
+                runsc,
+                uidBase,
+                bundles,
+                pools,
+                other,
+                recycling,
+                limits,
+                egress,
+                storeBytesMax);
     }
 
     /** The same with other recycling. */
     public HydratorSettings with(Recycling other) {
         return new HydratorSettings(
-                dataDir, python, isolation, uidBase, bundles, pools, times, other, limits, storeBytesMax);
+                dataDir,
+                python,
+                isolation,
+                minimum,
+                runsc,
+                uidBase,
+                bundles,
+                pools,
+                times,
+                other,
+                limits,
+                egress,
+                storeBytesMax);
     }
 
     /** The same with other limits of a worker. */
     public HydratorSettings with(WorkerLimits other) {
         return new HydratorSettings(
-                dataDir, python, isolation, uidBase, bundles, pools, times, recycling, other, storeBytesMax);
+                dataDir,
+                python,
+                isolation,
+                minimum,
+                runsc,
+                uidBase,
+                bundles,
+                pools,
+                times,
+                recycling,
+                other,
+                egress,
+                storeBytesMax);
     }
 
-    /** The tier that the isolation demands; there is no other that is taken instead. */
-    String tier() {
-        return isolation.equals("auto") ? "namespaces" : isolation;
+    /** The same with other egress. */
+    public HydratorSettings with(EgressSettings other) {
+        return new HydratorSettings(
+                dataDir,
+                python,
+                isolation,
+                minimum,
+                runsc,
+                uidBase,
+                bundles,
+                pools,
+                times,
+                recycling,
+                limits,
+                other,
+                storeBytesMax);
+    }
+
+    /** The same with another minimum. */
+    public HydratorSettings withMinimum(String other) {
+        return new HydratorSettings(
+                dataDir,
+                python,
+                isolation,
+                Optional.of(other),
+                runsc,
+                uidBase,
+                bundles,
+                pools,
+                times,
+                recycling,
+                limits,
+                egress,
+                storeBytesMax);
     }
 
     /** The same with another isolation. */
     public HydratorSettings withIsolation(String other) {
         return new HydratorSettings(
-                dataDir, python, other, uidBase, bundles, pools, times, recycling, limits, storeBytesMax);
+                dataDir,
+                python,
+                other,
+                minimum,
+                runsc,
+                uidBase,
+                bundles,
+                pools,
+                times,
+                recycling,
+                limits,
+                egress,
+                storeBytesMax);
     }
 
     /**

@@ -14,6 +14,7 @@ import io.aiel.plane.vocabulary.SnapshotRef;
 import io.aiel.plane.vocabulary.TenantId;
 import io.aiel.plane.vocabulary.WorkspaceId;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -37,15 +38,18 @@ final class SelfTest {
     private static final Duration ATTEMPT_MAX = Duration.ofSeconds(10);
     private static final JsonMapper JSON = new JsonMapper();
 
-    private final ProcessHydrator hydrator;
+    private final WorkerForks forks;
     private final HydratorSettings settings;
     private final String bundle;
+    private final Path socket;
     private final Consumer<String> progress;
 
-    SelfTest(ProcessHydrator hydrator, HydratorSettings settings, String bundle, Consumer<String> progress) {
-        this.hydrator = hydrator;
+    /** @param socket that workers connect back to, which one of the attempts tries to reach */
+    SelfTest(WorkerForks forks, HydratorSettings settings, String bundle, Path socket, Consumer<String> progress) {
+        this.forks = forks;
         this.settings = settings;
         this.bundle = bundle;
+        this.socket = socket;
         this.progress = progress;
     }
 
@@ -108,7 +112,7 @@ final class SelfTest {
         }
 
         private Worker start() throws HydratorFailure, InterruptedException {
-            return hydrator.single(snapshot, blobs, settings.limits());
+            return forks.single(snapshot, blobs, settings.limits());
         }
 
         private List<String> tools(Worker worker) throws HydratorFailure, InterruptedException {
@@ -132,7 +136,7 @@ final class SelfTest {
                     .put("action", "invoke")
                     .put("kind", "tool")
                     .put("handler", tool)
-                    .set("event", targets())
+                    .set("event", targets(worker))
                     .toString();
             Job job = new Job(
                     new HydrationRequest(
@@ -148,6 +152,7 @@ final class SelfTest {
                             ATTEMPT_MAX,
                             Map.of()),
                     ATTEMPT_MAX,
+                    List.of(),
                     new WorkerListener() {
                         @Override
                         public void started(String workerId, JsonText isolation, boolean coldStart) {}
@@ -165,13 +170,18 @@ final class SelfTest {
         }
 
         /** Real things of this machine, so that a wall is tried rather than an absence. */
-        private ObjectNode targets() {
+        private ObjectNode targets(Worker worker) throws HydratorFailure {
             // Where workers have a process namespace, a small number would be a thread of the worker's own.
             long server = ProcessHandle.current().pid();
             boolean own = settings.isolation().equals("restricted") || server > 1000;
-            return JSON.createObjectNode()
+            ObjectNode targets = JSON.createObjectNode()
+                    .put("tier", settings.isolation())
                     .put("pid", own ? server : 32_000)
-                    .put("socket", hydrator.socket().toString());
+                    .put("socket", socket.toString());
+            if (read(worker.zygote().isolation()).path("uid_per_worker").asBoolean()) {
+                targets.put("uid", settings.uidBase() + worker.slot());
+            }
+            return targets;
         }
 
         private static JsonNode read(JsonText text) throws HydratorFailure {

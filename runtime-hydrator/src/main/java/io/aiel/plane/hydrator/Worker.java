@@ -1,9 +1,12 @@
 package io.aiel.plane.hydrator;
 
+import io.aiel.plane.hydrator.egress.EgressChannel;
+import io.aiel.plane.hydrator.egress.EgressGrant;
 import io.aiel.plane.hydrator.protocol.WorkerEvent;
 import io.aiel.plane.hydrator.protocol.WorkerProtocol;
 import io.aiel.plane.vocabulary.ErrorCode;
 import io.aiel.plane.vocabulary.ExecutionOutcome;
+import io.aiel.plane.vocabulary.JsonText;
 import io.aiel.plane.vocabulary.Usage;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -40,7 +43,12 @@ final class Worker {
         record Loaded(WorkerEvent.Ready ready) implements Start {}
 
         /** It cannot be loaded. */
-        record Refused(List<WorkerEvent.Problem> problems) implements Start {}
+        record Refused(List<WorkerEvent.Problem> problems) implements Start {
+            /** Whether the sandbox could not be made, which is no fault of the snapshot. */
+            boolean bySandbox() {
+                return problems.getFirst().code().equals("WORKER_START_FAILED");
+            }
+        }
 
         /** The worker ended before it said either. */
         record Died(Death death) implements Start {}
@@ -60,7 +68,9 @@ final class Worker {
 
     private final String id;
     private final String nonce;
+    private final String egressNonce;
     private final int slot;
+    private final Profile profile;
     private final Zygote zygote;
     private final SnapshotStore.Lease snapshot;
     private final Owner owner;
@@ -70,6 +80,7 @@ final class Worker {
     private final CompletableFuture<Start> start = new CompletableFuture<>();
     private final BlockingQueue<Optional<Job>> inbox = new ArrayBlockingQueue<>(8);
     private volatile @Nullable SocketChannel channel;
+    private volatile @Nullable EgressChannel egress;
     private volatile @Nullable Job current;
     private volatile @Nullable Death verdict;
     private volatile boolean spent;
@@ -80,7 +91,9 @@ final class Worker {
     Worker(
             String id,
             String nonce,
+            String egressNonce,
             int slot,
+            Profile profile,
             Zygote zygote,
             SnapshotStore.Lease snapshot,
             Owner owner,
@@ -88,7 +101,9 @@ final class Worker {
             ScheduledExecutorService timer) {
         this.id = id;
         this.nonce = nonce;
+        this.egressNonce = egressNonce;
         this.slot = slot;
+        this.profile = profile;
         this.zygote = zygote;
         this.snapshot = snapshot;
         this.owner = owner;
@@ -102,6 +117,21 @@ final class Worker {
 
     String nonce() {
         return nonce;
+    }
+
+    /** What the worker's second connection, the one for its network, must say. */
+    String egressNonce() {
+        return egressNonce;
+    }
+
+    Profile profile() {
+        return profile;
+    }
+
+    /** The worker's way out is connected; serves it until it ends. */
+    void serveEgress(EgressChannel connection) {
+        egress = connection;
+        connection.serve();
     }
 
     int slot() {
@@ -155,7 +185,9 @@ final class Worker {
         if (!start.isDone()) {
             verdict = why;
             zygote.kill(id);
-            begun(new Start.Died(why));
+            Runnable late = () -> begun(new Start.Died(why));
+            later(timer.schedule(
+                    () -> Thread.startVirtualThread(late), EXIT_WAIT.toMillis() + 500, TimeUnit.MILLISECONDS));
         }
     }
 
@@ -189,11 +221,16 @@ final class Worker {
     /** The zygote reports the end of the process, or its own. */
     void onExit(Death death) {
         exited.complete(death);
-        begun(new Start.Died(death));
-        wake();
         SocketChannel now = channel;
-        if (now != null && current == null) {
-            WorkerServer.close(now);
+        if (now != null && !start.isDone()) {
+            // Why it does not load may still stand in the socket. Its thread reads up to the end, and tells.
+            Thread.startVirtualThread(() -> closeAfter(now, EXIT_WAIT));
+        } else {
+            begun(new Start.Died(told(death)));
+            wake();
+            if (now != null && current == null) {
+                WorkerServer.close(now);
+            }
         }
         owner.gone(this);
     }
@@ -226,6 +263,15 @@ final class Worker {
         Objects.requireNonNull(task);
     }
 
+    private static void closeAfter(SocketChannel socket, Duration wait) {
+        try {
+            Thread.sleep(wait);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+        WorkerServer.close(socket);
+    }
+
     private void wake() {
         // A full inbox wakes the thread as well.
         boolean _ = inbox.offer(Optional.empty());
@@ -252,6 +298,7 @@ final class Worker {
                             Death.lost("the worker broke the protocol while loading: " + broken.reason())));
                 case WorkerEvent.Hello ignored -> begun(new Start.Died(Death.lost("a second hello")));
                 case WorkerEvent.Log ignored -> begun(new Start.Died(Death.lost("a log entry before ready")));
+                case WorkerEvent.Chunk ignored -> begun(new Start.Died(Death.lost("a chunk before ready")));
                 case WorkerEvent.Result ignored -> begun(new Start.Died(Death.lost("a result before ready")));
             }
         } catch (IOException e) {
@@ -274,21 +321,20 @@ final class Worker {
                 TimeUnit.MILLISECONDS);
         ExecutionOutcome outcome;
         boolean usable = false;
+        EgressGrant grant = new EgressGrant(job.hosts(), job::tellEgress, settings.egress());
         try {
-            job.tellStarted(id, zygote.isolation(), cold);
+            job.tellStarted(id, isolation(), cold);
+            grantEgress(grant);
             wire.send(job);
             if (job.cancelRequested()) {
                 cancel(job);
             }
-            WorkerEvent event = wire.next();
-            while (event instanceof WorkerEvent.Log log) {
-                job.tellLog(log.entry());
-                event = wire.next();
-            }
+            WorkerEvent event = tellOn(job, wire);
             if (event instanceof WorkerEvent.Result result) {
                 if (job.decide(Job.End.ANSWERED)) {
                     outcome = answer(job, result);
-                    usable = !result.tainted() && !worn(result.usage());
+                    // Processes that a call left behind end with the worker, and with nothing else.
+                    usable = !result.tainted() && !profile.subprocess() && networkHolds() && !worn(result.usage());
                 } else {
                     outcome = ended(job, handed);
                 }
@@ -302,12 +348,45 @@ final class Worker {
             outcome = lost(job, handed);
         } finally {
             deadline.cancel(false);
+            grantEgress(null);
+            grant.end();
             current = null;
         }
         spent = !usable;
         owner.finished(this, usable);
         job.settle(outcome);
         return usable;
+    }
+
+    /** Tells what the worker says while it runs; the first event that is something else. */
+    private static WorkerEvent tellOn(Job job, Connection wire) throws IOException {
+        while (true) {
+            switch (wire.next()) {
+                case WorkerEvent.Log(var entry) -> job.tellLog(entry);
+                case WorkerEvent.Chunk(var data) -> job.tellChunk(data);
+                case WorkerEvent other -> {
+                    return other;
+                }
+            }
+        }
+    }
+
+    private void grantEgress(@Nullable EgressGrant grant) {
+        EgressChannel channel = egress;
+        if (channel != null) {
+            channel.serves(grant);
+        }
+    }
+
+    /** A worker that broke the rules of its way out has none any more, and the next call would find that out. */
+    private boolean networkHolds() {
+        EgressChannel channel = egress;
+        return !profile.network() || (channel != null && channel.isOpen());
+    }
+
+    /** The zygote's walls, with what this worker's profile changes. */
+    private JsonText isolation() {
+        return IsolationFacts.of(zygote.isolation(), profile);
     }
 
     private ExecutionOutcome answer(Job job, WorkerEvent.Result result) {
@@ -350,18 +429,21 @@ final class Worker {
     }
 
     private Death death(Duration limit) {
-        Death known = verdict;
-        if (known != null) {
-            return known;
-        }
         try {
-            return exited.get(limit.toMillis(), TimeUnit.MILLISECONDS);
+            return told(exited.get(limit.toMillis(), TimeUnit.MILLISECONDS));
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             return Death.lost("the server stops");
         } catch (ExecutionException | TimeoutException e) {
-            return Death.lost("the worker closed its connection");
+            Death known = verdict;
+            return known != null ? known : Death.lost("the worker closed its connection");
         }
+    }
+
+    /** Why the process ended: the server's own reason to kill it, unless a limit had stopped it before. */
+    private Death told(Death death) {
+        Death known = verdict;
+        return known == null || death.code() == ErrorCode.MEMORY_LIMIT ? death : known;
     }
 
     private static void writeFully(SocketChannel to, byte[] frame) throws IOException {
@@ -388,7 +470,10 @@ final class Worker {
 
         void send(Job job) throws IOException {
             HydrationRequest request = job.request();
-            writeFully(socket, protocol.invoke(request.execution(), request.runnerRequest(), request.environment()));
+            writeFully(
+                    socket,
+                    protocol.invoke(
+                            request.execution(), request.runnerRequest(), request.environment(), job.takesChunks()));
         }
 
         WorkerEvent next() throws IOException {

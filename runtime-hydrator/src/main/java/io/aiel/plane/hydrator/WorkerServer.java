@@ -1,5 +1,7 @@
 package io.aiel.plane.hydrator;
 
+import io.aiel.plane.hydrator.egress.EgressChannel;
+import io.aiel.plane.hydrator.egress.EgressProxy;
 import io.aiel.plane.hydrator.protocol.WorkerEvent;
 import io.aiel.plane.hydrator.protocol.WorkerLimits;
 import io.aiel.plane.hydrator.protocol.WorkerProtocol;
@@ -43,11 +45,15 @@ final class WorkerServer implements AutoCloseable {
     private final Semaphore strangers = new Semaphore(STRANGERS_MAX);
     private final ScheduledExecutorService timer;
     private final WorkerLimits limits;
+    private final EgressProxy proxy;
+    private final Map<String, Worker> egressExpected = new ConcurrentHashMap<>();
     private final SecureRandom random = new SecureRandom();
 
-    WorkerServer(Path runDir, ScheduledExecutorService timer, WorkerLimits limits) throws HydratorFailure {
+    WorkerServer(Path runDir, ScheduledExecutorService timer, WorkerLimits limits, EgressProxy proxy)
+            throws HydratorFailure {
         this.timer = timer;
         this.limits = limits;
+        this.proxy = proxy;
         try {
             run = RunFolder.make(runDir.toAbsolutePath(), PATH_BYTES_MAX - "/w.sock".length());
             folder = run.path();
@@ -76,10 +82,14 @@ final class WorkerServer implements AutoCloseable {
     /** From now on this worker may connect, once. */
     void expect(Worker worker) {
         expected.put(worker.id(), worker);
+        if (worker.profile().network()) {
+            egressExpected.put(worker.id(), worker);
+        }
     }
 
     void forget(Worker worker) {
         expected.remove(worker.id(), worker);
+        egressExpected.remove(worker.id(), worker);
     }
 
     private byte[] bytes(int count) {
@@ -111,7 +121,8 @@ final class WorkerServer implements AutoCloseable {
     private void greet(SocketChannel channel) {
         boolean stranger = true;
         try (channel) {
-            WorkerProtocol protocol = new WorkerProtocol(limits.frameBytesMax(), limits.logBytes());
+            WorkerProtocol protocol = new WorkerProtocol(
+                    limits.frameBytesMax(), limits.logBytes(), limits.chunkBytes(), limits.streamBytes());
             ScheduledFuture<?> hurry = timer.schedule(() -> close(channel), HELLO_MAX_MS, TimeUnit.MILLISECONDS);
             ByteBuffer buffer = ByteBuffer.allocate(1 << 16);
             List<WorkerEvent> events = List.of();
@@ -129,6 +140,15 @@ final class WorkerServer implements AutoCloseable {
                 if (worker != null && same(worker.nonce(), hello.nonce()) && expected.remove(worker.id(), worker)) {
                     Thread.currentThread().setName("worker-" + worker.id());
                     worker.serve(channel, protocol, buffer, events.subList(1, events.size()));
+                    return;
+                }
+                Worker sender = egressExpected.get(hello.worker());
+                // A worker sends nothing on its way out before it is told that it is heard, so no byte is lost here.
+                if (sender != null
+                        && same(sender.egressNonce(), hello.nonce())
+                        && egressExpected.remove(sender.id(), sender)) {
+                    Thread.currentThread().setName("egress-" + sender.id());
+                    sender.serveEgress(new EgressChannel(channel, proxy));
                     return;
                 }
             }

@@ -64,7 +64,11 @@ final class Zygote implements AutoCloseable {
         json.put("socket", place.socket().toString());
         json.put("uid_base", settings.uidBase());
         json.put("slots", place.slots());
+        settings.egress()
+                .caFile()
+                .ifPresent(file -> json.put("ca_file", file.toAbsolutePath().toString()));
         json.put("state_dir", place.state().toString());
+        settings.runsc().ifPresent(runsc -> json.put("runsc", runsc.toString()));
         try {
             config = Files.createTempFile(place.state(), "zygote-", ".json");
             Files.writeString(config, json.toString());
@@ -131,7 +135,14 @@ final class Zygote implements AutoCloseable {
             return;
         }
         send(protocol.spawn(
-                worker.id(), worker.nonce(), worker.snapshot().folder(), worker.slot(), limits, snapshotId));
+                worker.id(),
+                worker.nonce(),
+                worker.profile().network() ? worker.egressNonce() : "",
+                worker.snapshot().folder(),
+                worker.slot(),
+                worker.profile().wireName(),
+                limits,
+                snapshotId));
     }
 
     void kill(String worker) {

@@ -31,7 +31,10 @@ final class Zygotes implements AutoCloseable {
     private volatile String trouble = "the fork server is starting";
     private volatile boolean closed;
 
-    /** @param onChange told on the supervising thread whenever a new zygote serves */
+    /**
+     * @param settings whose isolation is the tier that was chosen, not {@code auto}
+     * @param onChange told on the supervising thread whenever a new zygote serves
+     */
     Zygotes(Zygote.Place place, HydratorSettings settings, Runnable onChange) {
         this.place = place;
         this.settings = settings;
@@ -93,8 +96,8 @@ final class Zygotes implements AutoCloseable {
             zygote = new Zygote(place, settings);
             all.add(zygote);
             ZygoteEvent.Hello hello = zygote.hello().get(HELLO_MAX_MS, TimeUnit.MILLISECONDS);
-            if (!hello.tier().equals(settings.tier())) {
-                throw new HydratorFailure("the fork server has tier " + hello.tier() + ", not " + settings.tier());
+            if (!hello.tier().equals(settings.isolation())) {
+                throw new HydratorFailure("the fork server has tier " + hello.tier() + ", not " + settings.isolation());
             }
             LOG.log(
                     System.Logger.Level.INFO,

@@ -1,6 +1,7 @@
 package io.aiel.plane.hydrator;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assumptions.assumeThat;
 
 import io.aiel.plane.vocabulary.ErrorCode;
 import io.aiel.plane.vocabulary.ExecutionOutcome;
@@ -325,6 +326,26 @@ class ProcessHydratorTest {
         }
     }
 
+    /**
+     * Seen failing while the limit on a user's processes was set beside the group's: the second plane's first worker, which has the
+     * same user id, was refused its first thread.
+     */
+    @Test
+    void aWorkerAtItsLimitOfThreadsTakesNoneFromAnotherPlaneOfTheMachine() throws Exception {
+        try (Plane greedy = Plane.start(Plane.settings());
+                Plane other = Plane.start(Plane.settings())) {
+            assumeThat(Plane.read(greedy.hydrator().status().isolation())
+                            .path("cgroup")
+                            .isTextual())
+                    .as("without cgroups the kernel counts by user")
+                    .isTrue();
+            var _ = greedy.call(greedy.snapshot(CODE + "\n# the greedy one's\n"), "threads", "{}");
+            // They share a folder here, which two servers do not: each has a snapshot of its own.
+            ExecutionOutcome outcome = other.call(other.snapshot(CODE + "\n# the other's\n"), "echo", "{}");
+            assertThat(Plane.code(outcome)).as(Plane.text(outcome)).isEqualTo("OK");
+        }
+    }
+
     @Test
     void aFloodOfPrintsIsCutAndSaysSo() throws Exception {
         Plane.Listener listener = new Plane.Listener();
@@ -361,8 +382,8 @@ class ProcessHydratorTest {
 
     @Test
     void theDecisionsObligationsShortenTimeAndMemory() throws Exception {
-        Obligations strict =
-                new Obligations(OptionalInt.of(300), OptionalInt.of(64), List.of(), false, false, Optional.empty());
+        Obligations strict = new Obligations(
+                OptionalInt.of(300), OptionalInt.of(64), List.of(), false, List.of(), false, Optional.empty());
         ExecutionOutcome late = Plane.get(plane.run(
                 plane.project(),
                 snapshot,
@@ -380,13 +401,13 @@ class ProcessHydratorTest {
         ExecutionOutcome usual = Plane.get(
                 plane.run(plane.project(), snapshot, request, Plane.TIMEOUT, Obligations.NONE, new Plane.Listener()));
         assertThat(Plane.code(usual)).as(Plane.text(usual)).isEqualTo("OK");
-        Obligations strict =
-                new Obligations(OptionalInt.empty(), OptionalInt.of(64), List.of(), false, false, Optional.empty());
+        Obligations strict = new Obligations(
+                OptionalInt.empty(), OptionalInt.of(64), List.of(), false, List.of(), false, Optional.empty());
         ExecutionOutcome less =
                 Plane.get(plane.run(plane.project(), snapshot, request, Plane.TIMEOUT, strict, new Plane.Listener()));
         assertThat(Plane.code(less)).as(Plane.text(less)).isEqualTo("MEMORY_LIMIT");
-        Obligations more =
-                new Obligations(OptionalInt.empty(), OptionalInt.of(4096), List.of(), false, false, Optional.empty());
+        Obligations more = new Obligations(
+                OptionalInt.empty(), OptionalInt.of(4096), List.of(), false, List.of(), false, Optional.empty());
         ExecutionOutcome beyond = Plane.get(plane.run(
                 plane.project(),
                 snapshot,

@@ -17,6 +17,9 @@ final class TierProbe {
     public static void main(String[] arguments) throws Exception {
         HydratorSettings settings =
                 HydratorSettings.defaults(Path.of(arguments[0])).withIsolation(arguments[1]);
+        if (arguments.length > 2) {
+            settings = settings.withMinimum(arguments[2]);
+        }
         try (Plane plane = Plane.startWhateverComesOfIt(settings)) {
             SnapshotFiles snapshot = plane.snapshot("""
                     import os

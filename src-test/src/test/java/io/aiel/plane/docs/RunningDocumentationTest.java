@@ -3,6 +3,7 @@ package io.aiel.plane.docs;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.aiel.plane.fixtures.Command;
+import io.aiel.plane.fixtures.GrpcClient;
 import io.aiel.plane.fixtures.PackagedPlane;
 import io.aiel.plane.fixtures.Project;
 import io.aiel.plane.fixtures.PublishedClients;
@@ -27,6 +28,7 @@ import org.junit.jupiter.api.io.TempDir;
 @ExtendWith(SharedPlane.class)
 class RunningDocumentationTest {
     private static final Path OPENAPI = PackagedPlane.repository().resolve("docs/reference/openapi.yaml");
+    private static final Path SAMPLE = PackagedPlane.repository().resolve("samples/hello/entry_point.py");
 
     @TempDir
     Path scratch;
@@ -42,7 +44,8 @@ class RunningDocumentationTest {
     }
 
     private void run(PackagedPlane plane, PublishedClients clients, Path page) throws IOException {
-        Project project = plane.demo();
+        Project project = plane.newProject("documentation-" + Long.toHexString(System.nanoTime()));
+        project.push(Map.of("entry_point.py", Files.readString(SAMPLE)));
         PublishedClients.User reader = clients.user(Files.createTempDirectory(scratch, "home"));
         Command command = Command.of("bash", "-eu", "-o", "pipefail", "-c", script(page))
                 .in(PackagedPlane.repository())
@@ -51,7 +54,15 @@ class RunningDocumentationTest {
         for (Map.Entry<String, String> variable : reader.shell().entrySet()) {
             command = command.with(variable.getKey(), variable.getValue());
         }
+        if (script(page).contains("grpc_tools")) {
+            // The reader has installed what the page says.
+            command = command.with(
+                    "PATH",
+                    Path.of(GrpcClient.install().python()).getParent() + ":"
+                            + reader.shell().get("PATH"));
+        }
         command.with("PLANE_URL", plane.uri().toString())
+                .with("PLANE_GRPC", plane.grpc())
                 .with("PLANE_TOKEN", plane.client().token())
                 .with("WORKSPACE", project.workspace())
                 .with("PROJECT", project.id())

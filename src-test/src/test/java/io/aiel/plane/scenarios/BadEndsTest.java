@@ -16,7 +16,6 @@ import java.net.Socket;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
@@ -118,7 +117,7 @@ class BadEndsTest {
         assertThat(run.status()).isEqualTo(httpStatus);
         assertThat(run.json().at("/error/code").asText()).isEqualTo(code);
         assertThat(project.execution(run.executionId()).path("status").asText()).isEqualTo(status);
-        assertThat(terminalRecords(run.executionId())).hasSize(1);
+        assertThat(project.terminalRecords(run.executionId())).hasSize(1);
         assertThat(project.tool("well", Map.of()).expect(200).at("/result/well").asBoolean())
                 .isTrue();
     }
@@ -135,7 +134,7 @@ class BadEndsTest {
                 "the execution of a client that left ends");
 
         assertThat(execution.path("status").asText()).isEqualTo("cancelled");
-        assertThat(terminalRecords(execution.path("id").asText())).hasSize(1);
+        assertThat(project.terminalRecords(execution.path("id").asText())).hasSize(1);
         assertThat(project.tool("well", Map.of()).expect(200).at("/result/well").asBoolean())
                 .isTrue();
     }
@@ -171,15 +170,5 @@ class BadEndsTest {
                 .filter(execution -> execution.path("request_id").asText().equals(requestId))
                 .findFirst()
                 .orElseGet(() -> com.fasterxml.jackson.databind.node.MissingNode.getInstance());
-    }
-
-    private static List<JsonNode> terminalRecords(String executionId) {
-        return project.client()
-                .get(project.path() + "/executions/" + executionId + "/events")
-                .expect(200)
-                .path("events")
-                .valueStream()
-                .filter(record -> record.path("type").asText().contains("execution.finished"))
-                .toList();
     }
 }

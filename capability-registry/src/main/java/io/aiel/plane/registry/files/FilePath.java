@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
 import java.util.Set;
+import java.util.regex.Pattern;
 
 /**
  * Where a file lies in a project: a relative POSIX path in Unicode normal form C. A value that exists is safe to append to a
@@ -32,6 +33,16 @@ public final class FilePath implements Comparable<FilePath> {
      * one machine. The published client leaves all but {@code .git} out by itself.
      */
     private static final Set<String> RESERVED = Set.of(".git", "git~1", ".aiel", ".venv", "__pycache__");
+
+    /**
+     * Devices on Windows, whatever follows the first dot: whoever writes the file {@code aux.py} there writes to a device. (The
+     * superscript digits count there as digits.)
+     */
+    private static final Pattern DEVICE =
+            Pattern.compile("con|prn|aux|nul|conin\\$|conout\\$|(com|lpt)[0-9\u00b9\u00b2\u00b3]");
+
+    /** What Windows takes for a drive, a second stream of a file ({@code .git::$INDEX_ALLOCATION}), a wildcard or a pipe. */
+    private static final String NOT_ON_WINDOWS = "<>:\"|?*";
 
     private final String value;
     private final List<String> segments;
@@ -92,6 +103,14 @@ public final class FilePath implements Comparable<FilePath> {
         if (character == '\\') {
             throw new InvalidPath("the path has a backslash; parts are separated by /");
         }
+        if (NOT_ON_WINDOWS.indexOf(character) >= 0) {
+            throw new InvalidPath("the path has the character " + Character.toString(character)
+                    + ", which names on Windows cannot have; rename the file");
+        }
+        if (invisible(character)) {
+            throw new InvalidPath(
+                    "the path has the character U+%04X, which cannot be seen; rename the file".formatted(character));
+        }
         switch (Character.getType(character)) {
             case Character.CONTROL,
                     Character.FORMAT,
@@ -104,6 +123,17 @@ public final class FilePath implements Comparable<FilePath> {
                                 .formatted(character));
             default -> {}
         }
+    }
+
+    /** Letters and marks that show nothing, so that two different names look the same; the format characters are checked apart. */
+    private static boolean invisible(int character) {
+        return character == 0x034f
+                || (character >= 0x115f && character <= 0x1160)
+                || (character >= 0x17b4 && character <= 0x17b5)
+                || (character >= 0x180b && character <= 0x180f)
+                || character == 0x3164
+                || character == 0xffa0
+                || (character >= 0xe0100 && character <= 0xe01ef);
     }
 
     private static void checkSegment(String segment, Limits limits) {
@@ -120,12 +150,29 @@ public final class FilePath implements Comparable<FilePath> {
             throw new InvalidPath("the path has the part " + segment + ", which is reserved; leave it out by a line "
                     + segment + "/ in .aielignore");
         }
+        if (segment.endsWith(".") || segment.endsWith(" ") || segment.startsWith(" ")) {
+            throw new InvalidPath(
+                    "the path has a part that begins with a space or ends with a space or a dot, which some"
+                            + " systems leave away; rename the file");
+        }
+        if (DEVICE.matcher(stem(segment)).matches()) {
+            throw new InvalidPath(
+                    "the path has the part " + segment + ", which names a device on Windows; rename the file");
+        }
+    }
+
+    /** What stands before the first dot, without letter case and spaces at its end, as Windows looks for devices. */
+    private static String stem(String segment) {
+        int dot = segment.indexOf('.');
+        return fold(dot < 0 ? segment : segment.substring(0, dot)).stripTrailing();
     }
 
     /** The same for texts that differ in letter case alone. */
     public static String fold(String text) {
-        // Up and down again: some letters have two lower-case forms (the Greek sigma) and one upper-case form.
-        return Normalizer.normalize(text.toUpperCase(Locale.ROOT).toLowerCase(Locale.ROOT), Normalizer.Form.NFC);
+        // Up and down again: some letters have two lower-case forms (the Greek sigma) and one upper-case form. And once
+        // more: the capital sharp s goes down to ß, and only ß goes up to SS.
+        String once = text.toUpperCase(Locale.ROOT).toLowerCase(Locale.ROOT);
+        return Normalizer.normalize(once.toUpperCase(Locale.ROOT).toLowerCase(Locale.ROOT), Normalizer.Form.NFC);
     }
 
     /** The path without letter case; files of a project differ in it. */

@@ -8,6 +8,7 @@ import io.aiel.plane.registry.Transactions;
 import io.aiel.plane.vocabulary.Digest;
 import io.aiel.plane.vocabulary.ErrorCode;
 import io.aiel.plane.vocabulary.ProjectScope;
+import io.aiel.plane.vocabulary.TokenText;
 import io.aiel.plane.vocabulary.UploadId;
 import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;
@@ -64,6 +65,15 @@ public class FileStore {
                         found.filter(FileEntity::live).map(FileEntity::view).orElseThrow(RegistryRefusal::notFound)));
     }
 
+    /** How many bytes a blob has, or a refusal {@code NOT_FOUND}. */
+    public Uni<Long> blobSize(Digest digest) {
+        return transactions.run(session -> session.createQuery(
+                        "select b.sizeBytes from BlobEntity b where b.digest = :digest", Long.class)
+                .setParameter("digest", digest.value())
+                .getSingleResultOrNull()
+                .map(size -> Optional.ofNullable(size).orElseThrow(RegistryRefusal::notFound)));
+    }
+
     /** The bytes of a blob; whoever calls has made sure that its caller may read a file that has it. */
     public Uni<byte[]> blob(Digest digest) {
         return transactions.run(session -> session.createQuery(
@@ -77,7 +87,7 @@ public class FileStore {
     public Uni<SignedUpload> sign(ProjectScope scope, Cause cause, String path, UploadRequest request) {
         FilePath checked = path(path);
         checkSize(request.sizeBytes());
-        if (!CONTENT_TYPE.matcher(request.contentType()).matches()) {
+        if (!CONTENT_TYPE.matcher(request.contentType()).matches() || TokenText.isIn(request.contentType())) {
             throw invalid("/content_type", "not a media type such as text/x-python");
         }
         Instant now = clock.instant();

@@ -1,28 +1,38 @@
 package io.aiel.plane.registry.files;
 
+import io.aiel.plane.registry.RegistryConfig;
 import io.aiel.plane.registry.RegistryRefusal;
 import io.aiel.plane.registry.Transactions;
 import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;
 import java.security.SecureRandom;
+import java.util.HexFormat;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The installation's key for signed URLs: made by the first node that needs it, kept in the database, the same for all nodes.
- * Thread-safe.
+ * The installation's key for signed URLs, the same for all nodes: the configured one, which no backup of the database holds. Where none
+ * is configured, the first node that needs one makes it and keeps it in the database. Thread-safe.
  */
 @ApplicationScoped
 public class SigningKey {
     private static final String NAME = "signed-urls-1";
+    private static final Pattern FORM = Pattern.compile("[0-9a-fA-F]{64}");
 
     private final Transactions transactions;
+    private final Optional<String> configured;
     private final SecureRandom random = new SecureRandom();
     private final AtomicReference<@Nullable SignedUrls> known = new AtomicReference<>();
 
-    public SigningKey(Transactions transactions) {
+    public SigningKey(Transactions transactions, RegistryConfig config) {
         this.transactions = transactions;
+        this.configured = config.signingKey();
+        configured.filter(key -> !FORM.matcher(key).matches()).ifPresent(_ -> {
+            throw new IllegalArgumentException(
+                    "plane.registry.signing-key must be 64 hex digits, the same for all nodes; openssl rand -hex 32 makes one");
+        });
     }
 
     /** The signer; reads the key on first use. */
@@ -32,6 +42,11 @@ public class SigningKey {
     }
 
     private Uni<SignedUrls> read() {
+        if (configured.isPresent()) {
+            SignedUrls urls = new SignedUrls(HexFormat.of().parseHex(configured.get()));
+            known.set(urls);
+            return Uni.createFrom().item(urls);
+        }
         byte[] fresh = new byte[32];
         random.nextBytes(fresh);
         return transactions

@@ -2,6 +2,7 @@ package io.aiel.plane.registry.input;
 
 import com.networknt.schema.regex.RegularExpression;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Supplier;
 import java.util.regex.Pattern;
 
 /**
@@ -12,17 +13,35 @@ final class MeteredPattern implements RegularExpression {
     /** Characters looked at in one match; ordinary patterns look at each character a few times. */
     private static final int STEPS_MAX = 1_000_000;
 
+    /** The same for all matches of one check: there can be as many as the input has texts. */
+    private static final int STEPS_TOGETHER_MAX = 10_000_000;
+
+    private static final ScopedValue<AtomicInteger> TOGETHER = ScopedValue.newInstance();
+
     private final Pattern pattern;
 
     MeteredPattern(String expression) {
         this.pattern = Pattern.compile(expression);
     }
 
-    /** Throws {@link TooMuchWork} when the limit is reached. */
+    /** Runs one check: its matches have a limit together. */
+    static <T> T together(Supplier<T> check) {
+        return ScopedValue.where(TOGETHER, new AtomicInteger(STEPS_TOGETHER_MAX))
+                .call(check::get);
+    }
+
+    /** Throws {@link TooMuchWork} when a limit is reached. */
     @Override
     public boolean matches(String value) {
-        return pattern.matcher(new MeteredText(value, new AtomicInteger(STEPS_MAX)))
-                .find();
+        AtomicInteger together = TOGETHER.orElse(new AtomicInteger(STEPS_MAX));
+        int steps = Math.min(STEPS_MAX, together.get());
+        AtomicInteger left = new AtomicInteger(steps);
+        try {
+            return pattern.matcher(new MeteredText(value, left)).find();
+        } finally {
+            // A match that looks at nothing counts too.
+            together.addAndGet(Math.max(left.get(), 0) - steps - 1);
+        }
     }
 
     /** A match took too long. */

@@ -1,6 +1,7 @@
 package io.aiel.plane.registry.snapshot;
 
 import io.aiel.plane.registry.CapabilityRegistry;
+import io.aiel.plane.registry.HttpRoutes;
 import io.aiel.plane.registry.RegistryConfig;
 import io.aiel.plane.registry.Resolution;
 import io.aiel.plane.registry.Target;
@@ -55,7 +56,8 @@ public class PostgresCapabilityRegistry implements CapabilityRegistry {
     private record Environment(ProjectId project, String name) {}
 
     /** A valid snapshot and what it exports. */
-    private record Exported(SnapshotRef ref, String bundle, Map<CapabilityRef, Capability> capabilities) {}
+    private record Exported(
+            SnapshotRef ref, String bundle, Map<CapabilityRef, Capability> capabilities, HttpRoutes routes) {}
 
     private record Current(Optional<Digest> digest, long readAtNanos) {}
 
@@ -123,11 +125,23 @@ public class PostgresCapabilityRegistry implements CapabilityRegistry {
                     new ResolvedCapability(scope, environment, in.ref(), in.bundle(), Optional.empty()));
         }
         CapabilityRef wanted = ref.get();
-        return Optional.ofNullable(in.capabilities().get(wanted))
+        return find(in, wanted)
                 .<Resolution>map(capability -> new Resolution.Found(
                         new ResolvedCapability(scope, environment, in.ref(), in.bundle(), Optional.of(capability))))
                 .orElseGet(() -> new Resolution.UnknownCapability(
                         wanted.kind().wireName(), wanted.name(), names(in, wanted.kind())));
+    }
+
+    /** An HTTP handler is also found by a path that its own, with parameters, stands for. */
+    private static Optional<Capability> find(Exported in, CapabilityRef wanted) {
+        int blank = wanted.name().indexOf(' ');
+        return Optional.ofNullable(in.capabilities().get(wanted))
+                .or(() -> wanted.kind() == CapabilityKind.HTTP && blank > 0
+                        ? in.routes()
+                                .find(
+                                        wanted.name().substring(0, blank),
+                                        wanted.name().substring(blank + 1))
+                        : Optional.empty());
     }
 
     private static List<String> names(Exported in, CapabilityKind kind) {
@@ -267,7 +281,8 @@ public class PostgresCapabilityRegistry implements CapabilityRegistry {
                                     .thenComparing(
                                             capability -> capability.ref().name()))
                             .forEach(capability -> capabilities.put(capability.ref(), capability));
-                    return new Exported(snapshot.ref(), snapshot.bundle(), capabilities);
+                    return new Exported(
+                            snapshot.ref(), snapshot.bundle(), capabilities, HttpRoutes.of(capabilities.values()));
                 });
     }
 }

@@ -61,6 +61,42 @@ class InputCheckTest {
                 .hasSize(1);
     }
 
+    /** Meant to fail: with an ordinary execution context this does not end. */
+    @Test
+    @Timeout(30)
+    void stopsASchemaThatDoublesWithEachLevel() throws Exception {
+        StringBuilder levels = new StringBuilder("'d60': {}");
+        for (int i = 0; i < 60; i++) {
+            String next = "{'$ref': '#/$defs/d" + (i + 1) + "'}";
+            levels.append(", 'd" + i + "': {'allOf': [" + next + ", " + next + "]}");
+        }
+
+        assertThat(problems("{'$ref': '#/$defs/d0', '$defs': {" + levels + "}}", "{}"))
+                .singleElement()
+                .satisfies(problem -> assertThat(problem.message()).contains("too much work"));
+    }
+
+    @Test
+    @Timeout(30)
+    void stopsAPatternThatIsSlowOnEachOfManyTexts() throws Exception {
+        StringBuilder texts = new StringBuilder("''");
+        texts.repeat(",'" + "a".repeat(14) + "!'", 5_000);
+
+        assertThat(problems("{'properties': {'l': {'items': {'pattern': '^(a+)+$'}}}}", "{'l': [" + texts + "]}"))
+                .isNotEmpty();
+    }
+
+    @Test
+    void takesALargeOrdinaryInput() throws Exception {
+        StringBuilder rows = new StringBuilder("{}");
+        rows.repeat(", {'name': 'Ada Lovelace', 'age': 36, 'tags': ['a', 'b']}", 10_000);
+        String row = "{'properties': {'name': {'type': 'string', 'pattern': '^[A-Z]', 'maxLength': 80},"
+                + " 'age': {'type': 'integer', 'minimum': 0}, 'tags': {'type': 'array', 'items': {'type': 'string'}}}}";
+
+        assertThat(problems("{'properties': {'l': {'items': " + row + "}}}", "{'l': [" + rows + "]}"))
+                .isEmpty();
+    }
+
     @Test
     void survivesASchemaThatRefersToItself() throws Exception {
         assertThat(problems("{'$ref': '#'}", "{}")).hasSize(1);
@@ -72,7 +108,7 @@ class InputCheckTest {
         list.repeat(",'x'", 100);
 
         assertThat(problems("{'properties': {'l': {'items': {'type': 'integer'}}}}", "{'l': [" + list + "]}"))
-                .hasSize(20);
+                .hasSize(100);
     }
 
     @Test
@@ -86,8 +122,40 @@ class InputCheckTest {
     }
 
     private static final String ADD = """
-            {'type': 'object', 'required': ['a', 'b'], 'properties': {'a': {'type': 'integer'}, 'b': {'type': 'integer'},
-             'list': {'type': 'array', 'items': {'type': 'integer'}}}}""";
+        {'type': 'object', 'required': ['a', 'b'], 'properties': {'a': {'type': 'integer'}, 'b': {'type': 'integer'},
+         'list': {'type': 'array', 'items': {'type': 'integer'}}}}\
+        """;
+
+    /** Seen failing with the mark not looked at. */
+    @Test
+    void checksNothingAgainstASchemaThatWasDerived() throws Exception {
+        assertThat(problems("{'type': 'object', 'required': ['a'], 'derived': true}", "{}"))
+                .isEmpty();
+    }
+
+    @Test
+    void holdsAResultAgainstWhatWasPromised() throws Exception {
+        Capability promising = new Capability(
+                new CapabilityRef(CapabilityKind.TOOL, "t"),
+                "",
+                "",
+                List.of(),
+                Optional.of(new JsonText("{\"type\": \"object\"}")),
+                Optional.of(new JsonText("{\"required\": [\"sum\"]}")),
+                List.of(),
+                List.of(),
+                Digest.of("promising"),
+                Optional.empty(),
+                Optional.empty(),
+                Optional.empty(),
+                "",
+                0);
+
+        assertThat(check.check(promising, JSON.readTree("{}"))).isEmpty();
+        assertThat(check.checkOutput(promising, JSON::createObjectNode)).hasSize(1);
+        assertThat(check.checkOutput(promising, () -> JSON.createObjectNode().put("sum", 1)))
+                .isEmpty();
+    }
 
     private List<InputProblem> problems(String schema, String input) throws Exception {
         return check.check(

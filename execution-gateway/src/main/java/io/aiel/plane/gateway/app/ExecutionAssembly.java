@@ -2,16 +2,23 @@ package io.aiel.plane.gateway.app;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.aiel.plane.audit.AuditCodec;
+import io.aiel.plane.audit.ControlAudit;
 import io.aiel.plane.audit.Outbox;
+import io.aiel.plane.gateway.callback.Callbacks;
 import io.aiel.plane.gateway.execution.ExecutionLimits;
-import io.aiel.plane.gateway.execution.ExecutionService;
 import io.aiel.plane.gateway.execution.Executions;
 import io.aiel.plane.gateway.execution.InputError;
+import io.aiel.plane.gateway.execution.QueueSettings;
+import io.aiel.plane.gateway.execution.TokenStanding;
 import io.aiel.plane.gateway.http.Problems;
+import io.aiel.plane.gateway.identity.ProjectSettings;
+import io.aiel.plane.gateway.overload.ExecutionGate;
+import io.aiel.plane.gateway.overload.GateSettings;
 import io.aiel.plane.hydrator.Hydrator;
 import io.aiel.plane.policy.PolicyEngine;
 import io.aiel.plane.registry.CapabilityRegistry;
 import io.aiel.plane.registry.input.InputCheck;
+import io.aiel.plane.registry.input.InputProblem;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.opentelemetry.api.OpenTelemetry;
 import io.quarkus.runtime.ShutdownDelayInitiatedEvent;
@@ -29,6 +36,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
+import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
@@ -44,42 +52,61 @@ import org.jboss.logging.Logger;
 public class ExecutionAssembly {
     private static final Logger LOG = Logger.getLogger(ExecutionAssembly.class);
 
+    /** Of one project, for each worker that it may have: more would only wait in the hydrator. */
+    private static final int PLACES_PER_WORKER = 4;
+
     private final ScheduledExecutorService heart = Executors.newSingleThreadScheduledExecutor(
             Thread.ofPlatform().daemon().name("plane-heart").factory());
+    /** Beside the heart, whose beats wait for the database. */
+    private final ScheduledExecutorService gateTimer = Executors.newSingleThreadScheduledExecutor(
+            Thread.ofPlatform().daemon().name("plane-gate").factory());
+
     private volatile boolean recovered;
 
     @Produces
     @Singleton
     Executions executions(
             ExecutionConfig config,
+            ConcurrencyConfig concurrency,
+            QueueConfig queue,
+            HydratorConfig workers,
             @ConfigProperty(name = "plane.data-dir") Path dataDir,
             CapabilityRegistry registry,
             PolicyEngine policy,
             Hydrator hydrator,
             Outbox outbox,
             AuditCodec codec,
+            ControlAudit controlAudit,
+            ProjectSettings projectSettings,
+            TokenStanding standing,
+            Callbacks callbacks,
             Pool pool,
             ObjectMapper json,
             MeterRegistry meters,
-            OpenTelemetry telemetry) {
-        InputCheck inputCheck = new InputCheck(config.schemasMax());
-        ExecutionService.EventCheck eventCheck = (capability, event) -> inputCheck.check(capability, event).stream()
-                .map(error -> new InputError(error.pointer(), error.message()))
-                .toList();
+            OpenTelemetry telemetry,
+            Clock clock) {
+        InputCheck check = new InputCheck(config.schemasMax());
         return Executions.assemble(
                 new Executions.Parts(
+                        new ExecutionGate(settings(concurrency, workers), this::afterwards),
                         registry,
-                        eventCheck,
+                        (capability, event) -> errors(check.check(capability, event)),
+                        (capability, result) -> errors(check.checkOutput(capability, result)),
+                        projectSettings::strictOutput,
                         policy,
                         hydrator,
                         outbox,
                         codec,
+                        controlAudit,
+                        standing,
+                        callbacks.acceptance(),
+                        this::afterwards,
                         pool,
                         json,
                         Problems::status,
                         meters,
                         telemetry.getTracer("io.aiel.plane"),
-                        Clock.systemUTC()),
+                        clock),
                 new Executions.Settings(
                         config.node().orElseGet(() -> nodeName(dataDir)),
                         config.batchMax(),
@@ -87,10 +114,61 @@ public class ExecutionAssembly {
                         config.flushesMax(),
                         config.statementTimeout(),
                         config.nodeDeadAfter(),
+                        config.idempotencyKept(),
+                        settings(queue, workers),
                         new ExecutionLimits(
                                 Math.toIntExact(config.timeoutMax().toMillis()),
                                 config.logLinesMax(),
-                                config.closeRetriesMax())));
+                                config.closeRetriesMax(),
+                                Math.min(workers.workersPerSnapshotMax(), workers.workersPerProjectMax()))));
+    }
+
+    private static List<InputError> errors(List<InputProblem> problems) {
+        return problems.stream()
+                .map(problem -> new InputError(problem.pointer(), problem.message()))
+                .toList();
+    }
+
+    /**
+     * What an operator leaves open follows from how many workers there are. However slow the server is, a project that is alone
+     * can have as many places as it may have at all: a limit below that would refuse the only caller there is.
+     */
+    static GateSettings settings(ConcurrencyConfig config, HydratorConfig workers) {
+        int ofOneProject = config.projectMax()
+                .orElse(Math.min(workers.workersPerProjectMax(), workers.workersMax()) * PLACES_PER_WORKER);
+        int enough = Math.max(workers.workersMax() + workers.workersMax() / 2, ExecutionGate.limitFor(ofOneProject));
+        int least = config.limitMin().orElse(Math.min(enough, config.limitMax().orElse(enough)));
+        int most = config.limitMax().orElse(Math.max(least, workers.workersMax() * 16));
+        return new GateSettings(
+                Math.clamp(workers.workersMax() * 3L, Math.min(least, most), most),
+                least,
+                most,
+                ofOneProject,
+                config.waitingMax(),
+                config.waitMax(),
+                config.tolerance());
+    }
+
+    /** What runs out of the queue leaves workers of its project, and of the server, for those who wait for an answer. */
+    static QueueSettings settings(QueueConfig config, HydratorConfig workers) {
+        int inHand = config.inHandMax().orElse(Math.max(1, workers.workersMax() * 3 / 4));
+        int ofOneSnapshot = Math.min(workers.workersPerSnapshotMax(), workers.workersPerProjectMax());
+        return new QueueSettings(
+                inHand,
+                config.projectInHandMax().orElse(Math.clamp(ofOneSnapshot * 3L / 4, 1, inHand)),
+                config.max(),
+                config.projectMax(),
+                config.inputBytesMax(),
+                config.startAheadMax(),
+                config.resultsKept(),
+                config.keepsInputs(),
+                config.inputsKept());
+    }
+
+    private void afterwards(Duration delay, Runnable task) {
+        if (!gateTimer.isShutdown()) {
+            var _ = gateTimer.schedule(task, delay.toNanos(), TimeUnit.NANOSECONDS);
+        }
     }
 
     /** Whether what earlier starts left was closed; the server is not ready before. */
@@ -98,10 +176,29 @@ public class ExecutionAssembly {
         return recovered;
     }
 
-    void start(@Observes @Priority(200) StartupEvent event, Executions executions, ExecutionConfig config) {
+    void start(
+            @Observes @Priority(200) StartupEvent event,
+            Executions executions,
+            ExecutionConfig config,
+            QueueConfig queue) {
         heart.execute(() -> recover(executions));
         long beatMs = config.heartbeat().toMillis();
         var _ = heart.scheduleWithFixedDelay(() -> beat(executions), beatMs, beatMs, TimeUnit.MILLISECONDS);
+        long lookMs = queue.lookEvery().toMillis();
+        var _ = gateTimer.scheduleWithFixedDelay(() -> look(executions), lookMs, lookMs, TimeUnit.MILLISECONDS);
+    }
+
+    /** Waits for nothing. What was left by an earlier start is closed before anything new begins. */
+    private void look(Executions executions) {
+        if (!recovered) {
+            return;
+        }
+        try {
+            executions.listener().listen();
+            executions.queue().look();
+        } catch (RuntimeException e) {
+            LOG.warnf(e, "the queue could not be looked at; it will be again");
+        }
     }
 
     private void recover(Executions executions) {
@@ -121,6 +218,7 @@ public class ExecutionAssembly {
         try {
             executions.recovery().beat().await().atMost(Duration.ofSeconds(5));
             executions.recovery().sweep().await().atMost(Duration.ofSeconds(30));
+            executions.cancellation().heed().await().atMost(Duration.ofSeconds(5));
         } catch (RuntimeException e) {
             LOG.warnf("heartbeat or sweep failed (%s); the next one follows", e.toString());
         }
@@ -133,6 +231,7 @@ public class ExecutionAssembly {
     /** Runs before the hydrator and the pools are closed. */
     void stop(@Observes @Priority(1) ShutdownEvent event, Executions executions, ExecutionConfig config) {
         executions.live().drain();
+        executions.listener().close();
         long deadline = System.nanoTime() + config.drainTimeout().toNanos();
         while (executions.live().size() > 0 && System.nanoTime() < deadline) {
             pause(Duration.ofMillis(20));
@@ -148,6 +247,7 @@ public class ExecutionAssembly {
             }
         }
         heart.shutdownNow();
+        gateTimer.shutdownNow();
     }
 
     private static void pause(Duration duration) {

@@ -31,8 +31,8 @@ public interface ExecutionConfig {
     @WithDefault("4096")
     int waitingMax();
 
-    /** Transactions in flight at once. */
-    @WithDefault("2")
+    /** Transactions in flight at once. With one, those that come meanwhile share the next: fewer commits, more calls. */
+    @WithDefault("1")
     int flushesMax();
 
     /** How long one transaction may take before the execution is refused. */
@@ -42,6 +42,10 @@ public interface ExecutionConfig {
     /** How often the record of an end is tried again before recovery has to write it. */
     @WithDefault("5")
     int closeRetriesMax();
+
+    /** How long an idempotency key stands for the request that it was first sent with, and its answer is kept. */
+    @WithDefault("24H")
+    Duration idempotencyKept();
 
     /** How often this server says that it is alive. */
     @WithDefault("5s")

@@ -6,6 +6,7 @@ import io.aiel.plane.hydrator.HydratorSettings;
 import io.aiel.plane.hydrator.ProcessHydrator;
 import io.aiel.plane.hydrator.SnapshotFiles;
 import io.aiel.plane.hydrator.SnapshotSource;
+import io.aiel.plane.hydrator.egress.EgressSettings;
 import io.aiel.plane.hydrator.protocol.WorkerLimits;
 import io.aiel.plane.vocabulary.Digest;
 import io.quarkus.runtime.Startup;
@@ -15,6 +16,8 @@ import jakarta.enterprise.inject.Produces;
 import jakarta.inject.Singleton;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import org.eclipse.microprofile.config.inject.ConfigProperty;
@@ -32,13 +35,14 @@ class HydratorAssembly {
     @Startup
     Hydrator hydrator(
             HydratorConfig config,
+            EgressConfig egress,
             @ConfigProperty(name = "plane.data-dir") Path dataDir,
             Instance<SnapshotSource> source) {
         if (!config.enabled()) {
             return new NoWorkers();
         }
         try {
-            return ProcessHydrator.start(settings(config, dataDir), new LateSource(source), LOG::info);
+            return ProcessHydrator.start(settings(config, egress, dataDir), new LateSource(source), LOG::info);
         } catch (HydratorFailure e) {
             throw new IllegalStateException(e.getMessage(), e);
         }
@@ -48,12 +52,14 @@ class HydratorAssembly {
         hydrator.close();
     }
 
-    static HydratorSettings settings(HydratorConfig config, Path dataDir) {
-        int frameBytesMax = Math.max(8 << 20, config.resultBytesMax() + (1 << 20));
+    static HydratorSettings settings(HydratorConfig config, EgressConfig egress, Path dataDir) {
+        int frameBytesMax = Math.max(8 << 20, Math.max(config.resultBytesMax(), config.chunkBytesMax()) + (1 << 20));
         return new HydratorSettings(
                 dataDir,
                 config.python(),
                 config.isolation(),
+                config.minimum(),
+                config.runsc(),
                 config.uidBase(),
                 config.bundles(),
                 new HydratorSettings.Pools(
@@ -86,7 +92,19 @@ class HydratorAssembly {
                         (long) config.tmpMibMax() << 20,
                         config.resultBytesMax(),
                         config.logBytesMax(),
-                        frameBytesMax),
+                        frameBytesMax,
+                        config.chunkBytesMax(),
+                        config.streamBytesMax()),
+                new EgressSettings(
+                        Set.copyOf(egress.privateHosts().orElse(List.of())),
+                        egress.connectionsMax(),
+                        egress.openMax(),
+                        (long) egress.sentMibMax() << 20,
+                        (long) egress.receivedMibMax() << 20,
+                        egress.connectTimeout(),
+                        egress.headTimeout(),
+                        egress.idleTimeout(),
+                        egress.caFile()),
                 (long) config.storeMibMax() << 20);
     }
 

@@ -17,9 +17,21 @@ public interface HydratorConfig {
     /** The interpreter; absent means PLANE_PYTHON or the best CPython found. */
     Optional<Path> python();
 
-    /** auto (which demands namespaces), namespaces, restricted or none; nothing weaker is ever chosen instead. */
+    /**
+     * auto (the strongest that this machine has, from the minimum up; gvisor only when that is the minimum), gvisor, namespaces,
+     * restricted or none.
+     */
     @WithDefault("auto")
     String isolation();
+
+    /**
+     * The weakest tier that will do; below it this server runs nothing. Absent means the tier that is named, and namespaces for
+     * auto.
+     */
+    Optional<String> minimum();
+
+    /** The runsc of isolation gvisor; absent means the one on the usual path. */
+    Optional<Path> runsc();
 
     /** As root: the first of the user ids that workers get. */
     @WithDefault("200000")
@@ -96,6 +108,14 @@ public interface HydratorConfig {
     /** The largest envelope, bytes. */
     @WithDefault("6291456")
     int resultBytesMax();
+
+    /** The largest chunk of a streamed execution, bytes. */
+    @WithDefault("1048576")
+    int chunkBytesMax();
+
+    /** All chunks of one streamed execution, bytes. */
+    @WithDefault("268435456")
+    long streamBytesMax();
 
     /** All log entries of one execution, bytes. */
     @WithDefault("65536")

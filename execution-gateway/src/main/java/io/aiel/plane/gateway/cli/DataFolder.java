@@ -6,6 +6,8 @@ import io.aiel.plane.gateway.embedded.PrivateFiles;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.SecureRandom;
+import java.util.HexFormat;
 import java.util.Optional;
 
 /**
@@ -41,6 +43,26 @@ record DataFolder(Path root) {
 
     Path logFile() {
         return root.resolve("logs").resolve("server.log");
+    }
+
+    /** The key of signed URLs, made at the first start; beside the database, not in it. */
+    String signingKey() throws IOException {
+        return key("signing-key");
+    }
+
+    /** The key that callback secrets are sealed with, likewise. */
+    String sealingKey() throws IOException {
+        return key("sealing-key");
+    }
+
+    private String key(String name) throws IOException {
+        Path file = root.resolve(name);
+        if (!Files.exists(file)) {
+            byte[] key = new byte[32];
+            new SecureRandom().nextBytes(key);
+            PrivateFiles.write(file, HexFormat.of().formatHex(key) + "\n");
+        }
+        return Files.readString(file).strip();
     }
 
     private Path runningFile() {

@@ -8,6 +8,8 @@ import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
@@ -102,8 +104,15 @@ final class DoctorCommand implements Callable<Integer> {
             answer.path("tiers").properties().forEach(tier -> {
                 boolean available = tier.getValue().path("available").asBoolean();
                 out.println((available ? "ok       " : "without  ") + "isolation '" + tier.getKey() + "'"
-                        + (available ? "" : ": " + tier.getValue().path("why").asText()));
+                        + (available
+                                ? walls(tier.getValue().path("isolation"))
+                                : ": " + tier.getValue().path("why").asText()));
             });
+            JsonNode parts = answer.path("parts");
+            if (!parts.path("cgroup_why_not").isMissingNode()) {
+                out.println("info     no cgroups, limits hold per process instead: "
+                        + parts.path("cgroup_why_not").asText());
+            }
             if (answer.path("auto").isNull()) {
                 bad(
                         out,
@@ -116,6 +125,31 @@ final class DoctorCommand implements Callable<Integer> {
             Thread.currentThread().interrupt();
             bad(out, "isolation could not be tried: interrupted");
         }
+    }
+
+    /** What a tier is made of here, as each execution's record has it. */
+    private static String walls(JsonNode isolation) {
+        List<String> walls = new ArrayList<>();
+        List<String> namespaces = new ArrayList<>();
+        isolation.path("namespaces").forEach(name -> namespaces.add(name.asText()));
+        walls.add(namespaces.isEmpty() ? "no namespaces" : "namespaces " + String.join(" ", namespaces));
+        int landlock = isolation.path("landlock_abi").asInt();
+        walls.add(landlock == 0 ? "no Landlock" : "Landlock ABI " + landlock);
+        walls.add(
+                isolation.path("seccomp").isTextual()
+                        ? "seccomp " + isolation.path("seccomp").asText() + " ("
+                                + shortened(isolation.path("seccomp_digest").asText()) + ")"
+                        : "no seccomp");
+        walls.add(
+                isolation.path("cgroup").isTextual()
+                        ? "cgroup " + isolation.path("cgroup").asText()
+                        : "no cgroup");
+        walls.add(isolation.path("uid_per_worker").asBoolean() ? "a uid per worker" : "one uid");
+        return ": " + String.join(", ", walls);
+    }
+
+    private static String shortened(String digest) {
+        return digest.substring(0, Math.min(digest.length(), "sha256:".length() + 12));
     }
 
     private void bad(PrintWriter out, String text) {

@@ -1,6 +1,7 @@
 package io.aiel.plane.gateway.cli;
 
 import io.aiel.plane.gateway.embedded.EmbeddedServerFailed;
+import io.aiel.plane.gateway.http.ConnectionWatching;
 import io.quarkus.runtime.annotations.QuarkusMain;
 import java.io.PrintWriter;
 import java.util.logging.Logger;
@@ -21,6 +22,8 @@ public final class Main {
         // The log manager must be there before the threads of the embedded servers' clients ask for it at the same
         // time.
         Logger.getLogger("io.aiel.plane").isLoggable(java.util.logging.Level.FINE);
+        // Before the first server is made; see the class.
+        System.setProperty(ConnectionWatching.ENABLED_BY, ConnectionWatching.ENABLED);
         System.exit(commandLine().execute(arguments));
     }
 

@@ -10,7 +10,10 @@ import picocli.CommandLine.Spec;
         name = "plane",
         description = "Runs other people's AI code under control.",
         synopsisSubcommandLabel = "COMMAND",
-        footer = {"", "Also: plane test (runs all tests of the repository), plane build."},
+        footer = {
+            "",
+            "Also: plane test (runs all tests of the repository), plane bench (measures; with SUITE a long suite), plane build."
+        },
         subcommands = {
             UpCommand.class,
             LoginCommand.class,

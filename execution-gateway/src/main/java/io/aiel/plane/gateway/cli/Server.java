@@ -1,6 +1,7 @@
 package io.aiel.plane.gateway.cli;
 
 import io.aiel.plane.gateway.embedded.PrivateFiles;
+import io.aiel.plane.gateway.grpc.GrpcServer;
 import io.aiel.plane.gateway.identity.Bootstrap;
 import io.quarkus.arc.Unremovable;
 import io.quarkus.runtime.Quarkus;
@@ -20,14 +21,15 @@ import org.jspecify.annotations.Nullable;
 @Unremovable
 public class Server implements QuarkusApplication {
     private static final Duration BOOTSTRAP_LIMIT = Duration.ofSeconds(90);
-    private static final int BOOTSTRAP_RETRIES_MAX = 5;
 
     private static @Nullable Start start;
 
     private final Bootstrap bootstrap;
+    private final GrpcServer grpc;
 
-    Server(Bootstrap bootstrap) {
+    Server(Bootstrap bootstrap, GrpcServer grpc) {
         this.bootstrap = bootstrap;
+        this.grpc = grpc;
     }
 
     /** What the command that starts Quarkus tells the object that Quarkus makes; they share no other way. */
@@ -46,7 +48,7 @@ public class Server implements QuarkusApplication {
         writeToken(begun.folder().tokenFile());
         begun.folder().writeRunning(begun.url());
         try {
-            var greeting = Thread.ofVirtual().name("plane-greeting").start(() -> greet(begun));
+            var greeting = Thread.ofVirtual().name("plane-greeting").start(() -> greet(begun, grpc.address()));
             Quarkus.waitForExit();
             say(begun.out(), "Stopping: letting running requests end");
             greeting.interrupt();
@@ -71,13 +73,13 @@ public class Server implements QuarkusApplication {
         try {
             return VertxContextSupport.subscribeAndAwait(() -> bootstrap
                     .ensureDevelopment(existing)
-                    // On a slow or busy machine the first transaction of a fresh process can pass its own limit; what
-                    // was
-                    // made is kept, so trying again is safe.
+                    // A database that is away for a while, or a busy machine, must not end a server that says already
+                    // that
+                    // it is ready. What was made is kept, so trying again is safe.
                     .onFailure()
                     .retry()
-                    .withBackOff(Duration.ofMillis(500))
-                    .atMost(BOOTSTRAP_RETRIES_MAX)
+                    .withBackOff(Duration.ofMillis(500), Duration.ofSeconds(3))
+                    .expireIn(BOOTSTRAP_LIMIT.toMillis())
                     .ifNoItem()
                     .after(BOOTSTRAP_LIMIT)
                     .failWith(() -> new CommandFailed("The development tenant could not be made within "
@@ -89,7 +91,7 @@ public class Server implements QuarkusApplication {
         }
     }
 
-    private static void greet(Start begun) {
+    private static void greet(Start begun, Optional<String> grpc) {
         if (!new Readiness(begun.url()).await(line -> say(begun.out(), line))) {
             return;
         }
@@ -100,6 +102,7 @@ public class Server implements QuarkusApplication {
                   token       %2$s (a development token; keep it private)
                   workspace   demo
                   project     hello
+                  gRPC        %3$s
 
                 Try, in another terminal:
                   ./plane demo          pushes a sample with the published aiel command, runs it, shows the audit trail of the run
@@ -107,7 +110,7 @@ public class Server implements QuarkusApplication {
                   curl -H "Authorization: Bearer $(cat %2$s)" %1$s/v1/auth/me
 
                 Ctrl-C stops everything that was started.
-                """.formatted(begun.url(), shown(begun.folder().tokenFile())));
+                """.formatted(begun.url(), shown(begun.folder().tokenFile()), grpc.orElse("is off")));
     }
 
     /** Short when the file is below the working folder. */

@@ -21,6 +21,10 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -36,7 +40,7 @@ final class UpCommand implements Callable<Integer> {
     /** Longer than the server may take to drain, and then some for the two embedded servers. */
     private static final Duration DRAIN_LIMIT = Duration.ofSeconds(60);
 
-    private static final List<String> TIERS = List.of("auto", "namespaces", "restricted", "none");
+    private static final List<String> TIERS = List.of("auto", "gvisor", "namespaces", "restricted", "none");
 
     /** The log category in which the workers' preparation tells its steps. */
     private static final String PROGRESS = "io.aiel.plane.gateway.app.HydratorAssembly";
@@ -46,6 +50,9 @@ final class UpCommand implements Callable<Integer> {
 
     @Option(names = "--port", description = "The HTTP port on the loopback address (default: ${DEFAULT-VALUE}).")
     private int port = 8080;
+
+    @Option(names = "--grpc-port", description = "The gRPC port on the loopback address (default: 9090).")
+    private @Nullable Integer grpcPort;
 
     @Option(names = "--data", paramLabel = "DIR", description = "Where all state lives (default: .plane).")
     private @Nullable Path data;
@@ -62,7 +69,7 @@ final class UpCommand implements Callable<Integer> {
     @Option(
             names = "--isolation",
             paramLabel = "TIER",
-            description = "auto (the strongest that is safe for strangers' code), namespaces, restricted or none.")
+            description = "auto (the usual one for strangers' code), gvisor, namespaces, restricted or none.")
     private String isolation = "auto";
 
     @Option(names = "--verbose", description = "Show the server's log on the terminal too.")
@@ -78,7 +85,10 @@ final class UpCommand implements Callable<Integer> {
         if (!TIERS.contains(isolation)) {
             throw new CommandFailed("--isolation must be one of " + String.join(", ", TIERS) + ".");
         }
-        requireFree(port);
+        requireFree("--port", port);
+        if (grpcPort != null) {
+            requireFree("--grpc-port", grpcPort);
+        }
         Optional<Map<String, String>> outside =
                 Optional.ofNullable(postgres).map(PostgresAddress::parse).map(UpCommand::tried);
         if (kafka != null) {
@@ -88,16 +98,24 @@ final class UpCommand implements Callable<Integer> {
         Runtime.getRuntime().addShutdownHook(new Thread(this::stopAfterQuarkus, "plane-stop"));
         try {
             var settings = new HashMap<String, String>();
-            settings.putAll(outside.isPresent() ? outside.get() : startPostgres(folder, out));
-            settings.put("kafka.bootstrap.servers", kafka != null ? kafka : startKafka(folder, out));
+            settings.putAll(servers(folder, outside, out));
             if (kafka == null) {
                 // A broker of our own has one reader: under a fixed name a new start takes over from a killed one at
                 // once.
                 settings.put("plane.audit.sink.instance-id", "embedded");
             }
             settings.put("plane.data-dir", folder.root().toString());
+            if (outside.isEmpty()) {
+                // Several servers of one database need one key, which then is the operator's to give; this one is
+                // alone.
+                settings.put("plane.registry.signing-key", folder.signingKey());
+                settings.put("plane.callbacks.sealing-key", folder.sealingKey());
+            }
             settings.put("plane.hydrator.isolation", isolation);
             settings.put("quarkus.http.port", Integer.toString(port));
+            if (grpcPort != null) {
+                settings.put("plane.grpc.port", Integer.toString(grpcPort));
+            }
             settings.put("quarkus.log.file.enabled", "true");
             settings.put("quarkus.log.file.path", folder.logFile().toString());
             settings.put("quarkus.log.console.level", verbose ? "INFO" : "ERROR");
@@ -116,6 +134,23 @@ final class UpCommand implements Callable<Integer> {
         } finally {
             quarkusEnded.countDown();
         }
+    }
+
+    /** What the server needs to know of PostgreSQL and Kafka. Those of our own start side by side: each waits for the disk by itself. */
+    private Map<String, String> servers(DataFolder folder, Optional<Map<String, String>> outside, PrintWriter out)
+            throws InterruptedException {
+        var settings = new HashMap<String, String>();
+        try (ExecutorService beside = Executors.newThreadPerTaskExecutor(
+                Thread.ofPlatform().name("plane-kafka-start").factory())) {
+            // The end of the block waits for it, also when PostgreSQL fails meanwhile: then it is known what is to be
+            // stopped.
+            Future<String> broker = beside.submit(() -> kafka != null ? kafka : startKafka(folder, out));
+            settings.putAll(outside.isPresent() ? outside.get() : startPostgres(folder, out));
+            settings.put("kafka.bootstrap.servers", broker.get());
+        } catch (ExecutionException e) {
+            throw e.getCause() instanceof RuntimeException failed ? failed : new IllegalStateException(e.getCause());
+        }
+        return settings;
     }
 
     private int runQuarkus(DataFolder folder) {
@@ -199,15 +234,16 @@ final class UpCommand implements Callable<Integer> {
     }
 
     /** Looked at first, because it is the commonest trouble and would otherwise show after half a minute. */
-    private static void requireFree(int port) throws IOException {
+    private static void requireFree(String option, int port) throws IOException {
         if (port < 1 || port > 65_535) {
-            throw new CommandFailed("--port must be between 1 and 65535.");
+            throw new CommandFailed(option + " must be between 1 and 65535.");
         }
         try (var socket = new ServerSocket()) {
             socket.setReuseAddress(true);
             socket.bind(new InetSocketAddress(InetAddress.getByAddress(new byte[] {127, 0, 0, 1}), port));
         } catch (IOException e) {
-            throw new CommandFailed("Port " + port + " is in use or not allowed. Choose another with --port.", e);
+            throw new CommandFailed(
+                    "Port " + port + " is in use or not allowed. Choose another with " + option + ".", e);
         }
     }
 }

@@ -24,7 +24,7 @@ import org.apache.kafka.common.Uuid;
 /**
  * A real Kafka broker (KRaft, one node) as a child JVM, with its log in a folder of ours.
  *
- * <p>It listens on 127.0.0.1 at free ports, differently at each start. The caller holds a {@link DataDirectoryLock} on a
+ * <p>It listens on 127.0.0.1 at free ports, differently at each start unless a port is named. The caller holds a {@link DataDirectoryLock} on a
  * folder above. Starting and stopping block; use no event loop.
  */
 public final class EmbeddedKafka implements AutoCloseable {
@@ -34,12 +34,16 @@ public final class EmbeddedKafka implements AutoCloseable {
     /** Where usage and metrics events travel. */
     public static final String TELEMETRY_TOPIC = "plane.telemetry.v1";
 
+    /** The environment variable with further options of the broker's JVM; they take the place of its start-up cache. */
+    private static final String JAVA_OPTIONS = "PLANE_KAFKA_JAVA_OPTIONS";
+
     private static final int PARTITIONS = 4;
     private static final Duration FORMAT_LIMIT = Duration.ofMinutes(2);
     private static final Duration START_LIMIT = Duration.ofMinutes(2);
     private static final Duration STOP_GRACE = Duration.ofSeconds(20);
     private static final int ADMIN_LIMIT_SECONDS = 60;
     private static final int PORT_ATTEMPTS_MAX = 3;
+    private static final int ANY_PORT = 0;
 
     private final GuardedProcess process;
     private final int port;
@@ -59,6 +63,20 @@ public final class EmbeddedKafka implements AutoCloseable {
      * @throws EmbeddedServerFailed when any step fails
      */
     public static EmbeddedKafka start(Path folder, EmbeddedLibraries libraries, Consumer<String> progress) {
+        return start(folder, libraries, ANY_PORT, progress);
+    }
+
+    /**
+     * The same at a port of the caller's choice, so that clients find it again after a restart.
+     *
+     * @param folder where the log and the configuration live
+     * @param libraries where the broker's jars are
+     * @param port where to listen on 127.0.0.1; 0 for any that is free
+     * @param progress receives a short line before each slow step
+     * @return the running broker, with its topics
+     * @throws EmbeddedServerFailed when any step fails
+     */
+    public static EmbeddedKafka start(Path folder, EmbeddedLibraries libraries, int port, Consumer<String> progress) {
         Path root = folder.toAbsolutePath().normalize();
         try {
             Files.createDirectories(root);
@@ -67,7 +85,7 @@ public final class EmbeddedKafka implements AutoCloseable {
             GuardedProcess.endLeftovers(tag, STOP_GRACE);
             for (int attempt = 1; ; attempt++) {
                 try {
-                    return startOnce(root, libraries.kafkaClassPath(), tag, progress);
+                    return startOnce(root, libraries, tag, port, progress);
                 } catch (EmbeddedServerFailed e) {
                     // Between finding a port free and binding it, somebody else may have taken it.
                     if (attempt == PORT_ATTEMPTS_MAX
@@ -81,9 +99,10 @@ public final class EmbeddedKafka implements AutoCloseable {
         }
     }
 
-    private static EmbeddedKafka startOnce(Path root, String classPath, String tag, Consumer<String> progress)
+    private static EmbeddedKafka startOnce(
+            Path root, EmbeddedLibraries libraries, String tag, int wantedPort, Consumer<String> progress)
             throws IOException {
-        int port = EmbeddedPostgres.freePort();
+        int port = wantedPort == ANY_PORT ? EmbeddedPostgres.freePort() : wantedPort;
         int controllerPort = EmbeddedPostgres.freePort();
         Path data = root.resolve("data");
         Path configuration = root.resolve("server.properties");
@@ -93,7 +112,7 @@ public final class EmbeddedKafka implements AutoCloseable {
             GuardedProcess.start(
                             "Kafka's storage tool",
                             java(
-                                    classPath,
+                                    libraries,
                                     tag,
                                     "kafka.tools.StorageTool",
                                     "format",
@@ -111,7 +130,7 @@ public final class EmbeddedKafka implements AutoCloseable {
         progress.accept("Starting Kafka");
         GuardedProcess process = GuardedProcess.start(
                 "Kafka",
-                java(classPath, tag, "kafka.Kafka", configuration.toString()),
+                java(libraries, tag, "kafka.Kafka", configuration.toString()),
                 "TERM",
                 STOP_GRACE,
                 root.resolve("kafka.log"),
@@ -179,7 +198,7 @@ public final class EmbeddedKafka implements AutoCloseable {
         }
     }
 
-    private static List<String> java(String classPath, String tag, String mainClass, String... arguments) {
+    private static List<String> java(EmbeddedLibraries libraries, String tag, String mainClass, String... arguments) {
         var command = new ArrayList<String>(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-Xms32m",
@@ -191,10 +210,17 @@ public final class EmbeddedKafka implements AutoCloseable {
                 "--enable-native-access=ALL-UNNAMED",
                 "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
                 "-Dorg.slf4j.simpleLogger.showDateTime=true",
-                "-Dplane.tag=" + tag,
-                "-cp",
-                classPath,
-                mainClass));
+                "-Dplane.tag=" + tag));
+        String more = System.getenv(JAVA_OPTIONS);
+        if (more != null && !more.isBlank()) {
+            command.addAll(List.of(more.strip().split("\\s+")));
+        } else {
+            libraries
+                    .kafkaStartUpCache()
+                    .ifPresent(cache ->
+                            command.addAll(List.of("-XX:AOTCache=" + cache, "-Xlog:aot*=off", "-Xlog:cds*=off")));
+        }
+        command.addAll(List.of("-cp", libraries.kafkaClassPath(), mainClass));
         command.addAll(List.of(arguments));
         return command;
     }
@@ -203,6 +229,10 @@ public final class EmbeddedKafka implements AutoCloseable {
         return Map.of("PATH", "/usr/local/bin:/usr/bin:/bin", "LC_ALL", "C.UTF-8", "TZ", "UTC");
     }
 
+    /**
+     * The session is short because a broker that starts again waits for the end of its predecessor's: with the usual nine seconds that
+     * was most of a start. One that was frozen for longer is let in again with its next heartbeat.
+     */
     private static String configuration(int port, int controllerPort, Path data) {
         return """
                process.roles=broker,controller
@@ -226,6 +256,8 @@ public final class EmbeddedKafka implements AutoCloseable {
                share.coordinator.state.topic.num.partitions=1
                group.initial.rebalance.delay.ms=0
                controlled.shutdown.enable=false
+               broker.heartbeat.interval.ms=500
+               broker.session.timeout.ms=2000
                num.network.threads=2
                num.io.threads=4
                background.threads=2

@@ -4,6 +4,8 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
+import java.util.stream.Collectors;
 
 /**
  * The folder with the jars of the embedded servers: {@code postgres/*.jar} and {@code kafka/*.jar}.
@@ -47,11 +49,18 @@ public record EmbeddedLibraries(Path root) {
     }
 
     String kafkaClassPath() {
-        if (jarsIn(root.resolve("kafka")).isEmpty()) {
+        List<Path> jars = jarsIn(root.resolve("kafka"));
+        if (jars.isEmpty()) {
             throw new EmbeddedServerFailed(
                     "No jars of Kafka in " + root.resolve("kafka") + ". Build again (./mvnw package).");
         }
-        return root.resolve("kafka") + "/*";
+        // One by one and in order: a start-up cache is good for just the class path that it was made with.
+        return jars.stream().map(Path::toString).collect(Collectors.joining(":"));
+    }
+
+    /** What {@code ./plane learn} made for Kafka's JVM; the JVM itself sees whether it fits. Empty when there is none. */
+    Optional<Path> kafkaStartUpCache() {
+        return Optional.of(root.resolve("kafka.aot")).filter(Files::isRegularFile);
     }
 
     private static List<Path> jarsIn(Path folder) {

@@ -60,6 +60,7 @@ public final class EmbeddedPostgres implements AutoCloseable {
     private static final Duration INIT_LIMIT = Duration.ofMinutes(3);
     private static final Duration STOP_GRACE = Duration.ofSeconds(20);
     private static final int PORT_ATTEMPTS_MAX = 3;
+    private static final int ANY_PORT = 0;
 
     private final GuardedProcess process;
     private final int port;
@@ -81,10 +82,25 @@ public final class EmbeddedPostgres implements AutoCloseable {
      * @throws EmbeddedServerFailed when any step fails
      */
     public static EmbeddedPostgres start(Path folder, EmbeddedLibraries libraries, Consumer<String> progress) {
+        return start(folder, libraries, ANY_PORT, progress);
+    }
+
+    /**
+     * The same at a port of the caller's choice, so that clients find it again after a restart.
+     *
+     * @param folder where binaries, data and passwords live
+     * @param libraries where the jar with the binaries is
+     * @param port where to listen on 127.0.0.1; 0 for any that is free
+     * @param progress receives a short line before each slow step
+     * @return the running server, ready for connections
+     * @throws EmbeddedServerFailed when any step fails
+     */
+    public static EmbeddedPostgres start(
+            Path folder, EmbeddedLibraries libraries, int port, Consumer<String> progress) {
         Path root = folder.toAbsolutePath().normalize();
         try {
             Files.createDirectories(root);
-            return new Installation(root, progress).start(libraries.postgresJar());
+            return new Installation(root, port, progress).start(libraries.postgresJar());
         } catch (IOException e) {
             throw new EmbeddedServerFailed("Cannot prepare PostgreSQL in " + root + ": " + e, e);
         }
@@ -195,12 +211,14 @@ public final class EmbeddedPostgres implements AutoCloseable {
         private final Path install;
         private final Path data;
         private final Path credentialsFile;
+        private final int wantedPort;
         private final Consumer<String> progress;
         private final boolean asRoot;
         private final String tag;
 
-        Installation(Path root, Consumer<String> progress) throws IOException {
+        Installation(Path root, int wantedPort, Consumer<String> progress) throws IOException {
             this.root = root;
+            this.wantedPort = wantedPort;
             this.install = root.resolve("install-" + VERSION);
             this.data = root.resolve("data");
             this.credentialsFile = root.resolve("credentials.properties");
@@ -238,7 +256,7 @@ public final class EmbeddedPostgres implements AutoCloseable {
 
         private EmbeddedPostgres launch(Properties credentials) throws IOException {
             for (int attempt = 1; ; attempt++) {
-                int port = freePort();
+                int port = wantedPort == ANY_PORT ? freePort() : wantedPort;
                 Path log = root.resolve("postgres.log");
                 GuardedProcess process = GuardedProcess.start(
                         "PostgreSQL",
@@ -260,6 +278,13 @@ public final class EmbeddedPostgres implements AutoCloseable {
                                         "max_connections=80",
                                         "-c",
                                         "shared_buffers=64MB",
+                                        "-c",
+                                        "autovacuum_naptime=10s",
+                                        // At full speed the default is full in fourteen seconds, and each checkpoint
+                                        // makes the
+                                        // next write of each page a whole page of log.
+                                        "-c",
+                                        "max_wal_size=2GB",
                                         "-c",
                                         "dynamic_shared_memory_type=mmap")),
                         // INT is PostgreSQL's fast shutdown: sessions are ended and a checkpoint is written.
@@ -334,6 +359,10 @@ public final class EmbeddedPostgres implements AutoCloseable {
                         "-E",
                         "UTF8",
                         "--locale=C.UTF-8",
+                        // PostgreSQL's own: compares keys by their bytes, which the C library's of the same name is
+                        // asked to do.
+                        "--locale-provider=builtin",
+                        "--builtin-locale=C.UTF-8",
                         "--data-checksums");
                 if (asRoot) {
                     initdb(unprivileged(maker, command));

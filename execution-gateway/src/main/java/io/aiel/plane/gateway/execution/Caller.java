@@ -21,4 +21,9 @@ public record Caller(
         String traceId,
         String sourceAddress,
         String baseUrl,
-        Context trace) {}
+        Context trace) {
+    /** The same with the rights that the caller has by now. */
+    Caller as(Principal now) {
+        return new Caller(now, scope, requestId, traceparent, traceId, sourceAddress, baseUrl, trace);
+    }
+}

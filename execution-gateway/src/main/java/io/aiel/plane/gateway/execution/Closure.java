@@ -11,10 +11,12 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * What is written once an execution has ended. Takes effect only when it was still running, so that there is exactly one
+ * What is written once an execution has ended. Takes effect only when it was still running or queued, so that there is exactly one
  * terminal record whoever closes it.
  *
  * @param logs the log entries, in order
+ * @param keyEnd what becomes of the idempotency key, if it came with one
+ * @param queueEnd what becomes of its work in the queue, if it was queued
  */
 record Closure(
         ExecutionId id,
@@ -28,6 +30,8 @@ record Closure(
         String worker,
         Instant finishedAt,
         List<JsonText> logs,
+        Optional<KeyEnd> keyEnd,
+        Optional<QueueEnd> queueEnd,
         List<AuditRecord> records,
         StreamPosition position)
         implements JournalEntry {

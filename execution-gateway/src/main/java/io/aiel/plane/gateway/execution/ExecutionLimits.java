@@ -6,5 +6,6 @@ package io.aiel.plane.gateway.execution;
  * @param timeoutMsMax the longest timeout a caller may ask for, milliseconds
  * @param logLinesMax log entries kept of one execution
  * @param closeRetriesMax how often the record of an end is tried again
+ * @param workersPerSnapshot how many workers a project has for one snapshot at most
  */
-public record ExecutionLimits(int timeoutMsMax, int logLinesMax, int closeRetriesMax) {}
+public record ExecutionLimits(int timeoutMsMax, int logLinesMax, int closeRetriesMax, int workersPerSnapshot) {}

@@ -21,47 +21,57 @@ import io.vertx.mutiny.sqlclient.Row;
 import io.vertx.mutiny.sqlclient.Tuple;
 import java.time.Clock;
 import java.time.Duration;
-import java.time.ZoneOffset;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.ToIntFunction;
 import org.jboss.logging.Logger;
 
 /**
  * Closes as {@code lost} what nobody works on any more, so that every execution gets exactly one terminal record and none is
  * run twice. Looks after three sorts: executions of an earlier start of this node, executions of nodes whose heartbeat
- * stopped, and admissions of this start whose commit succeeded although the caller was told that it failed.
+ * stopped, and admissions of this start whose commit succeeded although the caller was told that it failed. Also forgets idempotency
+ * keys whose time is over. What was queued and may be tried again is put back into the queue instead ({@link QueueRecovery}).
  *
  * <p>Thread-safe; one per server.
  */
 public final class ExecutionRecovery {
     private static final Logger LOG = Logger.getLogger(ExecutionRecovery.class);
     private static final int BATCH_MAX = 500;
+    private static final Duration FOR_EVER = Duration.ofDays(3_650);
 
-    /** Executions nobody owns: $1 this node, $2 this incarnation, $3 heartbeats older than this are dead, $4 own doubts. */
+    /**
+     * Executions nobody owns: $1 this node, $2 this incarnation, $3 a heartbeat older than so many milliseconds is a dead node's, $4
+     * what this start is working on. Its own it knows exactly, so there no time is needed. Heartbeats are written and compared by the
+     * database's clock alone: a server whose clock is wrong, or is set back, must not look dead to the others, nor they to it.
+     */
     private static final String ORPHANS = """
-            select e.id, e.tenant, e.workspace, e.project, e.principal, e.request_id, e.traceparent, e.audit_sequence, e.audit_hash
+            select %s
             from executions e left join plane_nodes n on n.incarnation = e.incarnation
+                left join execution_queue q on q.execution = e.id
             where e.status = 'running' and (
                 n.incarnation is null
                 or (n.node = $1 and n.incarnation <> $2)
-                or (n.incarnation <> $2 and n.heartbeat_at < $3)
-                or (n.incarnation = $2 and e.requested_at < $4))
+                or (n.incarnation <> $2 and n.heartbeat_at < clock_timestamp() - $3::bigint * interval '1 millisecond')
+                or (n.incarnation = $2 and e.id <> all($4::text[])))
             order by e.id limit $5
-            """;
+            """.formatted(QueuedExecution.COLUMNS);
 
-    // It is repeated when the first attempt passed its time limit, and that attempt may have been committed.
+    // Repeated when the first attempt passed its time limit, and may have been committed; and at each beat, since
+    // others forget a server that was silent for long, and one that is not known has all that it runs closed.
     private static final String ANNOUNCE = """
-            insert into plane_nodes (node, incarnation, started_at, heartbeat_at) values ($1, $2, $3, $3)
+            insert into plane_nodes (node, incarnation, started_at, heartbeat_at) values ($1, $2, clock_timestamp(), clock_timestamp())
             on conflict (incarnation) do update set heartbeat_at = excluded.heartbeat_at
             """;
-    private static final String BEAT = "update plane_nodes set heartbeat_at = $2 where incarnation = $1";
     private static final String FORGET = """
-            delete from plane_nodes n where n.heartbeat_at < $1
+            delete from plane_nodes n where n.heartbeat_at < clock_timestamp() - $1::bigint * interval '1 millisecond'
                 and not exists (select 1 from executions e where e.incarnation = n.incarnation and e.status = 'running')
             """;
 
     private final Pool pool;
     private final ExecutionJournal journal;
+    private final IdempotencyKeys keys;
+    private final QueueRecovery queue;
+    private final ToIntFunction<ErrorCode> httpStatus;
     private final LiveExecutions live;
     private final AuditCodec codec;
     private final Clock clock;
@@ -69,6 +79,9 @@ public final class ExecutionRecovery {
     private final String incarnation;
     private final Duration deadAfter;
     private final Duration timeout;
+    private volatile boolean missed;
+    private volatile boolean wasAway;
+    private volatile long backSinceNanos;
 
     /**
      * @param node the stable name of this server; a new start with the same name ends the claims of the one before
@@ -79,6 +92,9 @@ public final class ExecutionRecovery {
     ExecutionRecovery(
             Pool pool,
             ExecutionJournal journal,
+            IdempotencyKeys keys,
+            QueueRecovery queue,
+            ToIntFunction<ErrorCode> httpStatus,
             LiveExecutions live,
             AuditCodec codec,
             Clock clock,
@@ -88,6 +104,9 @@ public final class ExecutionRecovery {
             Duration timeout) {
         this.pool = pool;
         this.journal = journal;
+        this.keys = keys;
+        this.queue = queue;
+        this.httpStatus = httpStatus;
         this.live = live;
         this.codec = codec;
         this.clock = clock;
@@ -100,7 +119,7 @@ public final class ExecutionRecovery {
     /** Announces this start and closes what its predecessor left; the item is how many there were. */
     public Uni<Integer> start() {
         return pool.preparedQuery(ANNOUNCE)
-                .execute(Tuple.of(node, incarnation, clock.instant().atOffset(ZoneOffset.UTC)))
+                .execute(Tuple.of(node, incarnation))
                 .ifNoItem()
                 .after(timeout)
                 .fail()
@@ -109,18 +128,39 @@ public final class ExecutionRecovery {
 
     /** Says that this node is alive. */
     public Uni<Void> beat() {
-        return pool.preparedQuery(BEAT)
-                .execute(Tuple.of(incarnation, clock.instant().atOffset(ZoneOffset.UTC)))
+        return pool.preparedQuery(ANNOUNCE)
+                .execute(Tuple.of(node, incarnation))
                 .ifNoItem()
                 .after(timeout)
                 .fail()
+                .onFailure()
+                .invoke(() -> missed = true)
+                .invoke(this::heard)
                 .replaceWithVoid();
+    }
+
+    private void heard() {
+        if (missed) {
+            backSinceNanos = System.nanoTime();
+            wasAway = true;
+            missed = false;
+        }
+    }
+
+    /**
+     * How old a heartbeat of others must be. When the database was away, the others could not beat either, and whoever comes back first
+     * must not take them for dead: they are given as long to be heard as after any other beat.
+     */
+    private Duration silence() {
+        boolean backJustNow = missed || (wasAway && System.nanoTime() - backSinceNanos < deadAfter.toNanos());
+        return backJustNow ? FOR_EVER : deadAfter;
     }
 
     /** Closes what nobody works on; the item is how many there were. */
     public Uni<Integer> sweep() {
-        var now = clock.instant().atOffset(ZoneOffset.UTC);
-        Tuple parameters = Tuple.of(node, incarnation, now.minus(deadAfter), now.minus(deadAfter), BATCH_MAX);
+        String[] own = live.ids().stream().map(ExecutionId::value).toArray(String[]::new);
+        Duration silence = silence();
+        Tuple parameters = Tuple.of(node, incarnation, silence.toMillis(), own, BATCH_MAX);
         return pool.preparedQuery(ORPHANS)
                 .execute(parameters)
                 .ifNoItem()
@@ -136,14 +176,28 @@ public final class ExecutionRecovery {
                 .asList()
                 .map(List::size)
                 .call(() -> pool.preparedQuery(FORGET)
-                        .execute(Tuple.of(now.minus(deadAfter.multipliedBy(10))))
+                        .execute(Tuple.of(silence.multipliedBy(10).toMillis()))
                         .ifNoItem()
                         .after(timeout)
-                        .fail());
+                        .fail())
+                .call(keys::forget)
+                .call(() -> queue.tidy(node, silence));
+    }
+
+    /** What surely never began leaves its key free: its caller was told so. What may have done its work does not. */
+    private Optional<KeyEnd> keyEnd(ExecutionId id, Row row) {
+        String key = row.getString("idempotency_key");
+        return key != null && live.surelyNotBegun(id)
+                ? Optional.of(new KeyEnd.Released(new IdempotencyKey(
+                        new ProjectId(row.getString("project")), new PrincipalId(row.getString("principal")), key)))
+                : Optional.empty();
     }
 
     private Uni<Boolean> close(Row row) {
         ExecutionId id = new ExecutionId(row.getString("id"));
+        if (QueuedExecution.isQueued(row)) {
+            return queue.recover(QueuedExecution.of(row), live.surelyNotBegun(id));
+        }
         AuditContext context = new AuditContext(
                 new TenantId(row.getString("tenant")),
                 Optional.of(new WorkspaceId(row.getString("workspace"))),
@@ -160,7 +214,7 @@ public final class ExecutionRecovery {
         Closure closure = new Closure(
                 id,
                 ExecutionStatus.LOST,
-                503,
+                httpStatus.applyAsInt(ErrorCode.EXECUTION_LOST),
                 ErrorCode.EXECUTION_LOST.name(),
                 ErrorCode.EXECUTION_LOST.title(),
                 Optional.empty(),
@@ -169,6 +223,8 @@ public final class ExecutionRecovery {
                 "",
                 clock.instant(),
                 List.of(),
+                keyEnd(id, row),
+                Optional.empty(),
                 List.of(record),
                 chain.position());
         return journal.write(closure).invoke(effective -> {

@@ -1,17 +1,19 @@
 package io.aiel.plane.gateway.execution;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.aiel.plane.audit.AuditChain;
 import io.aiel.plane.audit.AuditCodec;
-import io.aiel.plane.audit.AuditContext;
 import io.aiel.plane.audit.AuditEvent;
 import io.aiel.plane.audit.AuditRecord;
 import io.aiel.plane.audit.Outbox;
-import io.aiel.plane.gateway.execution.RunnerRequest.Action;
+import io.aiel.plane.audit.StreamPosition;
+import io.aiel.plane.gateway.overload.Entry;
+import io.aiel.plane.gateway.overload.ExecutionGate;
+import io.aiel.plane.gateway.overload.Place;
 import io.aiel.plane.hydrator.HydrationRequest;
 import io.aiel.plane.hydrator.Hydrator;
 import io.aiel.plane.hydrator.RunningExecution;
+import io.aiel.plane.hydrator.WorkerListener;
 import io.aiel.plane.policy.PolicyEngine;
 import io.aiel.plane.policy.PolicyInput;
 import io.aiel.plane.registry.CapabilityRegistry;
@@ -25,6 +27,8 @@ import io.aiel.plane.vocabulary.ErrorCode;
 import io.aiel.plane.vocabulary.ExecutionId;
 import io.aiel.plane.vocabulary.ExecutionOutcome;
 import io.aiel.plane.vocabulary.JsonText;
+import io.aiel.plane.vocabulary.ProjectId;
+import io.aiel.plane.vocabulary.ProjectScope;
 import io.aiel.plane.vocabulary.ResolvedCapability;
 import io.aiel.plane.vocabulary.Usage;
 import io.opentelemetry.api.trace.Span;
@@ -34,16 +38,15 @@ import io.smallrye.mutiny.Uni;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Function;
+import java.util.function.Supplier;
 import org.jboss.logging.Logger;
 
 /**
- * The one sequence that every execution goes through: resolve, check the input, decide, admit, run, close. Nothing runs that
- * was not decided and durably recorded first, and nothing is answered that was not durably recorded first.
+ * The one sequence that every execution goes through: take a place, resolve, check the input, decide, admit, run, close.
+ * Nothing runs that was not decided and durably recorded first, and nothing is answered that was not durably recorded first.
  *
  * <p>Thread-safe. Everything here is called on an event loop and waits for nothing; the worker runs on the hydrator's threads.
  */
@@ -58,6 +61,7 @@ public final class ExecutionService {
 
     private static final Duration RETRY_SOON = Duration.ofSeconds(1);
 
+    private final Entrance entrance;
     private final CapabilityRegistry registry;
     private final EventCheck eventCheck;
     private final PolicyEngine policy;
@@ -65,8 +69,14 @@ public final class ExecutionService {
     private final Outbox outbox;
     private final AuditCodec codec;
     private final ExecutionJournal journal;
+    private final Function<IdempotencyKey, Uni<Optional<IdempotencyKeys.Use>>> keys;
+    private final Function<ExecutionId, Uni<StreamPosition>> positions;
     private final LiveExecutions live;
+    private final Submissions submissions;
+    private final Readership readers;
     private final Envelopes envelopes;
+    private final Answers answers;
+    private final ExecutionClosing closing;
     private final ExecutionMetrics metrics;
     private final Tracer tracer;
     private final Clock clock;
@@ -74,19 +84,27 @@ public final class ExecutionService {
 
     @SuppressWarnings("TooManyParameters") // The one place that knows all the parts; each is used in one step.
     ExecutionService(
+            ExecutionGate gate,
             CapabilityRegistry registry,
             EventCheck eventCheck,
+            ResultCheck resultCheck,
+            Function<ProjectScope, Uni<Boolean>> strictOutput,
             PolicyEngine policy,
             Hydrator hydrator,
             Outbox outbox,
             AuditCodec codec,
             ExecutionJournal journal,
+            Function<IdempotencyKey, Uni<Optional<IdempotencyKeys.Use>>> keys,
+            Function<ExecutionId, Uni<StreamPosition>> positions,
             LiveExecutions live,
+            Submissions submissions,
+            Readership readers,
             Envelopes envelopes,
             ExecutionMetrics metrics,
             Tracer tracer,
             Clock clock,
             ExecutionLimits limits) {
+        this.entrance = new Entrance(gate, metrics);
         this.registry = registry;
         this.eventCheck = eventCheck;
         this.policy = policy;
@@ -94,8 +112,24 @@ public final class ExecutionService {
         this.outbox = outbox;
         this.codec = codec;
         this.journal = journal;
+        this.keys = keys;
+        this.positions = positions;
         this.live = live;
+        this.submissions = submissions;
+        this.readers = readers;
         this.envelopes = envelopes;
+        this.answers = new Answers(envelopes);
+        this.closing = new ExecutionClosing(
+                new OutputContract(resultCheck, strictOutput, envelopes, answers),
+                answers,
+                codec,
+                journal,
+                positions,
+                live,
+                submissions,
+                metrics,
+                clock,
+                limits);
         this.metrics = metrics;
         this.tracer = tracer;
         this.clock = clock;
@@ -108,63 +142,155 @@ public final class ExecutionService {
         List<InputError> check(Capability capability, JsonNode event);
     }
 
-    /**
-     * Takes one runner request through the whole sequence. Cancelling the {@code Uni} says that the client has gone away: the
-     * worker is stopped, and the sequence still goes on to the record of the end.
-     *
-     * @param document the request as it came
-     */
-    public Uni<ExecutionAnswer> execute(Caller caller, JsonNode document) {
-        Departure departure = new Departure();
-        // A subscription of its own: the caller's cancellation must stop the worker, but never the record.
-        return Uni.createFrom()
-                .<ExecutionAnswer>emitter(emitter ->
-                        sequence(caller, document, departure).subscribe().with(emitter::complete, emitter::fail))
-                .onCancellation()
-                .invoke(departure::happened);
+    /** What {@link #execute} would answer any request of this project now, when that is a refusal: for whoever can say so sooner. */
+    public Optional<ExecutionAnswer.Refused> refusal(ProjectId project) {
+        return refuseWhenUnable().or(() -> entrance.refusal(project));
     }
 
-    private Uni<ExecutionAnswer> sequence(Caller caller, JsonNode document, Departure departure) {
-        Optional<ExecutionAnswer> refusal = refuseWhenUnable();
+    /** Checks a result, which is read only if need be, against a capability's output schema; empty list as for events. */
+    @FunctionalInterface
+    public interface ResultCheck {
+        List<InputError> check(Capability capability, Supplier<JsonNode> result);
+    }
+
+    /**
+     * Takes one runner request through the whole sequence. Cancelling the {@code Uni} says that the client has gone away: the
+     * worker is stopped, and the sequence still goes on to the record of the end. With an idempotency key it goes on as if the client were
+     * there: the key is how it gets the answer later.
+     *
+     * @param document the request as it came
+     * @param idempotencyKey that came beside the document
+     */
+    public Uni<ExecutionAnswer> execute(Caller caller, JsonNode document, Optional<String> idempotencyKey) {
+        return execute(caller, document, idempotencyKey, Manner.NOW);
+    }
+
+    /**
+     * The same in some other manner. What is queued is resolved, checked, decided and admitted like everything; it needs no place, as it does
+     * not run now, and goes on when its client leaves.
+     */
+    public Uni<ExecutionAnswer> execute(
+            Caller caller, JsonNode document, Optional<String> idempotencyKey, Manner manner) {
+        Visit visit = new Visit(System::nanoTime, manner);
+        // A subscription of its own: the caller's cancellation must stop the worker, but never the record.
+        return Uni.createFrom()
+                .<ExecutionAnswer>emitter(emitter -> sequence(caller, document, idempotencyKey, visit)
+                        .subscribe()
+                        .with(emitter::complete, emitter::fail))
+                .onCancellation()
+                .invoke(visit::happened);
+    }
+
+    /**
+     * The same for a caller who takes what the code gives as it comes. Whatever happens before a worker has the request is answered as
+     * to everybody. From then on leaving the stream says that the client has gone away.
+     *
+     * @param problem the document that stands for a refusal when the stream has begun
+     */
+    public Uni<StreamAnswer> stream(
+            Caller caller,
+            JsonNode document,
+            Optional<String> idempotencyKey,
+            Function<ExecutionAnswer.Refused, JsonText> problem) {
+        Visit visit = new Visit(System::nanoTime);
+        return new StreamedExecution(visit, envelopes::isSuccess, problem)
+                .of(() -> sequence(caller, document, idempotencyKey, visit));
+    }
+
+    /** Those who read streams, of which {@link #stream} gives some. */
+    Readership readers() {
+        return readers;
+    }
+
+    private Uni<ExecutionAnswer> sequence(
+            Caller caller, JsonNode document, Optional<String> idempotencyKey, Visit visit) {
+        Optional<ExecutionAnswer.Refused> refusal = refuseWhenUnable();
         if (refusal.isPresent()) {
-            return Uni.createFrom().item(refusal.get());
+            return answer(refusal.get());
         }
-        return switch (new RunnerRequestReader(limits.timeoutMsMax()).read(document)) {
+        if (visit.manner().queued()) {
+            visit.outlivesItsClient();
+            return read(caller, document, idempotencyKey, visit);
+        }
+        return entrance.enter(caller.scope().project()).chain(entry -> switch (entry) {
+            case Entry.Refused(var reason) ->
+                answer(entrance.refused(caller.scope().project(), reason));
+            case Place place -> inside(place, caller, document, idempotencyKey, visit);
+        });
+    }
+
+    private Uni<ExecutionAnswer> inside(
+            Place place, Caller caller, JsonNode document, Optional<String> idempotencyKey, Visit visit) {
+        visit.entered(place);
+        return Uni.createFrom()
+                .deferred(() -> visit.clientGone()
+                        ? answer(new ExecutionAnswer.Refused(
+                                ErrorCode.CANCELLED, "The client went away before anything ran.", Optional.empty()))
+                        : read(caller, document, idempotencyKey, visit))
+                .onTermination()
+                .invoke(visit::over);
+    }
+
+    private Uni<ExecutionAnswer> read(Caller caller, JsonNode document, Optional<String> idempotencyKey, Visit visit) {
+        return switch (new RunnerRequestReader(limits.timeoutMsMax()).read(document, idempotencyKey)) {
             case RunnerRequestReader.Result.Invalid(var errors) ->
-                Uni.createFrom().item(invalid(caller, "The request is not valid: " + summary(errors), errors));
-            case RunnerRequestReader.Result.Read(var request) -> resolve(caller, request, departure);
+                answer(answers.invalid(caller, "The request is not valid", errors));
+            case RunnerRequestReader.Result.Read(var request) -> {
+                if (request.idempotencyKey().isPresent()) {
+                    visit.outlivesItsClient();
+                }
+                List<InputError> wrong = submissions.wrong(request, visit.manner(), clock.instant());
+                yield wrong.isEmpty()
+                        ? submissions
+                                .tooLarge(request, visit.manner())
+                                .map(this::answer)
+                                .orElseGet(() -> callback(caller, request, visit))
+                        : answer(answers.invalid(caller, "The request is not valid", wrong));
+            }
         };
     }
 
-    private Optional<ExecutionAnswer> refuseWhenUnable() {
+    private Uni<ExecutionAnswer> callback(Caller caller, RunnerRequest request, Visit visit) {
+        return request.callback().isEmpty()
+                ? resolve(caller, request, visit)
+                : submissions
+                        .wrongWithCallback(request, caller.scope())
+                        .chain(wrong -> wrong.isEmpty()
+                                ? resolve(caller, request, visit)
+                                : answer(answers.invalid(caller, "The request is not valid", wrong)));
+    }
+
+    Optional<ExecutionAnswer.Refused> refuseWhenUnable() {
         double fill = outbox.fill();
         if (fill >= BACKLOG_FULL) {
-            return refused(ErrorCode.NOT_READY, "The audit backlog is full; nothing can be recorded, so nothing runs.");
+            return Optional.of(refuseForNow(
+                    ErrorCode.NOT_READY, "The audit backlog is full; nothing can be recorded, so nothing runs."));
         }
         if (fill >= BACKLOG_SLOW) {
-            return refused(ErrorCode.AUDIT_BACKLOG, "The audit backlog is nearly full; try again shortly.");
+            return Optional.of(
+                    refuseForNow(ErrorCode.AUDIT_BACKLOG, "The audit backlog is nearly full; try again shortly."));
         }
         if (live.draining()) {
-            return refused(ErrorCode.NOT_READY, "The server is stopping; another one will take the request.");
+            return Optional.of(
+                    refuseForNow(ErrorCode.NOT_READY, "The server is stopping; another one will take the request."));
         }
         return Optional.empty();
     }
 
-    private static Optional<ExecutionAnswer> refused(ErrorCode code, String detail) {
-        return Optional.of(new ExecutionAnswer.Refused(code, detail, Optional.of(RETRY_SOON)));
+    private static ExecutionAnswer.Refused refuseForNow(ErrorCode code, String detail) {
+        return new ExecutionAnswer.Refused(code, detail, Optional.of(RETRY_SOON));
     }
 
     // 2 resolve
 
-    private Uni<ExecutionAnswer> resolve(Caller caller, RunnerRequest request, Departure departure) {
+    private Uni<ExecutionAnswer> resolve(Caller caller, RunnerRequest request, Visit visit) {
         return registry.resolve(caller.scope(), request.target(), request.capability())
-                .chain(resolution -> resolved(caller, request, resolution, departure));
+                .chain(resolution -> resolved(caller, request, resolution, visit));
     }
 
-    private Uni<ExecutionAnswer> resolved(
-            Caller caller, RunnerRequest request, Resolution resolution, Departure departure) {
+    private Uni<ExecutionAnswer> resolved(Caller caller, RunnerRequest request, Resolution resolution, Visit visit) {
         return switch (resolution) {
-            case Resolution.Found(var target) -> checkInput(caller, request, target, departure);
+            case Resolution.Found(var target) -> checkInput(caller, request, target, visit);
             case Resolution.NothingDeployed(var environment, var rejected) ->
                 answer(new ExecutionAnswer.Refused(
                         ErrorCode.NO_DEPLOYMENT,
@@ -174,11 +300,10 @@ public final class ExecutionService {
                                         : " The newest push was rejected: " + String.join("; ", rejected)),
                         Optional.empty()));
             case Resolution.UnknownSnapshot(var digest) ->
-                answer(missing(caller, request, "No valid snapshot " + digest + " in this project", List.of()));
+                answer(answers.missing(caller, request, "No valid snapshot " + digest + " in this project", List.of()));
             case Resolution.UnknownCapability(var kind, var name, var known) ->
                 unknown(caller, request, kind, name, known);
-            case Resolution.ValidationUnavailable(var detail) ->
-                answer(new ExecutionAnswer.Refused(ErrorCode.NOT_READY, detail, Optional.of(RETRY_SOON)));
+            case Resolution.ValidationUnavailable(var detail) -> answer(refuseForNow(ErrorCode.NOT_READY, detail));
         };
     }
 
@@ -189,7 +314,11 @@ public final class ExecutionService {
                 .map(CapabilityRef::kind)
                 .filter(CapabilityKind.MCP::equals)
                 .isEmpty()) {
-            return answer(missing(caller, request, title(kind) + " not found: " + name, known));
+            return answer(answers.missing(
+                    caller,
+                    request,
+                    Character.toUpperCase(kind.charAt(0)) + kind.substring(1) + " not found: " + name,
+                    known));
         }
         String server = request.document().path("mcp").path("server").asText();
         String tool = request.document().path("mcp").path("tool").asText();
@@ -197,38 +326,65 @@ public final class ExecutionService {
             boolean serverExists =
                     all.stream().anyMatch(c -> c.server().filter(server::equals).isPresent());
             return serverExists
-                    ? unrecorded(
+                    ? answers.unrecorded(
                             caller,
                             ErrorCode.SECURITY_VIOLATION,
                             "Tool '" + tool + "' is not among the tools of MCP server '" + server + "'",
                             envelopes.noDetails())
-                    : missing(caller, request, "MCP server not found: " + server, known);
+                    : answers.missing(caller, request, "MCP server not found: " + server, known);
         });
     }
 
-    private static String title(String kind) {
-        return Character.toUpperCase(kind.charAt(0)) + kind.substring(1);
-    }
-
     private Uni<ExecutionAnswer> checkInput(
-            Caller caller, RunnerRequest request, ResolvedCapability target, Departure departure) {
+            Caller caller, RunnerRequest request, ResolvedCapability target, Visit visit) {
         List<InputError> errors = target.capability()
                 .filter(c -> c.ref().kind() != CapabilityKind.HTTP)
                 .map(c -> eventCheck.check(c, request.arguments()))
                 .orElse(List.of());
         if (!errors.isEmpty()) {
-            return answer(invalid(caller, "The input does not fit the schema: " + summary(errors), errors));
+            return answer(answers.invalid(caller, "The input does not fit the schema", errors));
         }
-        return decide(caller, request, target, departure);
+        return decide(caller, request, target, visit);
     }
 
     // 3 decide
 
-    private Uni<ExecutionAnswer> decide(
-            Caller caller, RunnerRequest request, ResolvedCapability target, Departure departure) {
+    private Uni<ExecutionAnswer> decide(Caller caller, RunnerRequest request, ResolvedCapability target, Visit visit) {
         Instant now = clock.instant();
         JsonText arguments = envelopes.text(request.arguments());
         Digest argumentsDigest = Digest.of(arguments.value());
+        Decision decision = decision(caller, request, target, arguments, argumentsDigest, now);
+        Run run = new Run(
+                ExecutionId.create(),
+                caller,
+                request,
+                target,
+                decision,
+                argumentsDigest,
+                Optional.empty(),
+                now,
+                System.nanoTime());
+        if (visit.manner().trial() && decision instanceof Decision.Allow) {
+            return answer(new ExecutionAnswer.Queued(run.id(), false));
+        }
+        if (visit.manner().scheduled().isPresent() && decision instanceof Decision.Deny deny && deny.undecided()) {
+            // Nobody waits for it, so it is asked again, like what is queued. A denial on record would be its end.
+            return answer(
+                    refuseForNow(ErrorCode.POLICY_UNAVAILABLE, "The policy could not decide; try again shortly."));
+        }
+        return claim(run)
+                .map(claim -> admitUnlessKnown(run, claim, visit))
+                .orElseGet(() -> admit(run, Optional.empty(), visit));
+    }
+
+    /** What the policy says now. */
+    Decision decision(
+            Caller caller,
+            RunnerRequest request,
+            ResolvedCapability target,
+            JsonText arguments,
+            Digest argumentsDigest,
+            Instant now) {
         Span span = tracer.spanBuilder("plane.decide").setParent(caller.trace()).startSpan();
         Decision decision = policy.decide(new PolicyInput(
                 caller.principal(),
@@ -249,14 +405,41 @@ public final class ExecutionService {
                 caller.requestId()));
         span.setAttribute("plane.decision", decision instanceof Decision.Allow ? "allow" : "deny");
         span.end();
-        Decision effective = refuseUnmetObligations(decision);
-        ExecutionId id = ExecutionId.create();
-        Run run = new Run(id, caller, request, target, effective, argumentsDigest, now);
-        return admit(run, departure);
+        return refuseUnmetObligations(decision);
+    }
+
+    // The key of the request, if it has one. After the decision: an answer is given again only to who may still ask.
+
+    /** A denial claims nothing: the same request may be sent again once the policy allows it. */
+    private Optional<IdempotencyClaim> claim(Run run) {
+        return run.decision() instanceof Decision.Allow
+                ? run.key().map(key -> new IdempotencyClaim(key, envelopes.fingerprint(run.request())))
+                : Optional.empty();
+    }
+
+    private Uni<ExecutionAnswer> admitUnlessKnown(Run run, IdempotencyClaim claim, Visit visit) {
+        return keys.apply(claim.key()).onItemOrFailure().transformToUni((use, failure) -> {
+            if (failure != null) {
+                return answer(admissionFailed(run, failure));
+            }
+            return use.map(known -> answer(answers.known(run, claim, known, visit.manner())))
+                    .orElseGet(() -> admit(run, Optional.of(claim), visit));
+        });
+    }
+
+    /** Another request with the key was admitted since this one looked. */
+    private Uni<ExecutionAnswer> overtaken(Run run, IdempotencyClaim claim, Visit visit) {
+        return keys.apply(claim.key())
+                .onItemOrFailure()
+                .transform((use, failure) -> failure == null && use.isPresent()
+                        ? answers.known(run, claim, use.get(), visit.manner())
+                        : admissionFailed(
+                                run,
+                                failure == null ? new IllegalStateException("the key was freed meanwhile") : failure));
     }
 
     /** Nobody can be asked for an approval yet: an obligation that cannot be met is a denial. */
-    private static Decision refuseUnmetObligations(Decision decision) {
+    static Decision refuseUnmetObligations(Decision decision) {
         if (decision instanceof Decision.Allow allow && allow.obligations().approvalRequired()) {
             return new Decision.Deny(
                     allow.id(),
@@ -270,8 +453,16 @@ public final class ExecutionService {
 
     // 4 admit
 
-    private Uni<ExecutionAnswer> admit(Run run, Departure departure) {
-        AuditChain chain = AuditChain.begin(codec, auditContext(run.caller()), run.id());
+    private Uni<ExecutionAnswer> admit(Run run, Optional<IdempotencyClaim> claim, Visit visit) {
+        Optional<QueuedWork> work = submissions.work(run, visit.manner());
+        return work.isEmpty()
+                ? admit(run, claim, visit, work)
+                : submissions.within(run.caller().scope().project(), () -> admit(run, claim, visit, work));
+    }
+
+    private Uni<ExecutionAnswer> admit(
+            Run run, Optional<IdempotencyClaim> claim, Visit visit, Optional<QueuedWork> work) {
+        AuditChain chain = AuditChain.begin(codec, run.auditContext(), run.id());
         List<AuditRecord> records = List.of(
                 chain.append(new AuditEvent.ExecutionRequested(
                         run.id(),
@@ -280,14 +471,15 @@ public final class ExecutionService {
                         run.request().action().wireName(),
                         Optional.of(run.argumentsDigest()),
                         run.request().timeoutMs(),
-                        run.request().idempotencyKey())),
+                        run.request().idempotencyKey(),
+                        visit.manner().replayOf())),
                 chain.append(new AuditEvent.PolicyDecided(run.id(), envelopes.recorded(run.decision()))),
                 chain.append(
                         switch (run.decision()) {
-                            case Decision.Allow _ -> new AuditEvent.ExecutionAdmitted(run.id());
+                            case Decision.Allow _ -> admitted(run, work);
                             case Decision.Deny deny ->
                                 new AuditEvent.ExecutionDenied(
-                                        run.id(), denialCode(deny).name(), deny.reasons());
+                                        run.id(), Admission.denialOf(deny).name(), deny.reasons());
                         }));
         Admission admission = new Admission(
                 run.id(),
@@ -296,16 +488,21 @@ public final class ExecutionService {
                 run.request().action().wireName(),
                 run.decision(),
                 run.request().idempotencyKey(),
+                claim,
                 run.argumentsDigest(),
                 run.request().timeoutMs(),
                 run.requestedAt(),
+                work,
+                submissions.kept(run),
+                visit.manner().replayOf(),
+                visit.manner().scheduled(),
                 records,
                 chain.position());
         Span span = tracer.spanBuilder("plane.admit")
                 .setParent(run.caller().trace())
                 .startSpan();
-        boolean allowed = run.decision() instanceof Decision.Allow;
-        if (allowed) {
+        boolean runsNow = run.decision() instanceof Decision.Allow && work.isEmpty();
+        if (runsNow) {
             // Before the write: from the commit on, the sweeper may see the row and must know that it is alive.
             live.add(run.id());
         }
@@ -313,75 +510,104 @@ public final class ExecutionService {
                 .onTermination()
                 .invoke(span::end)
                 .onItemOrFailure()
-                .transformToUni((_, failure) -> {
+                .transformToUni((effective, failure) -> {
                     if (failure != null) {
-                        live.remove(run.id());
+                        visit.notAdmitted();
+                        if (work.isPresent()) {
+                            return perhapsQueued(run, failure);
+                        }
+                        live.notBegun(run.id());
                         return answer(admissionFailed(run, failure));
                     }
+                    if (!effective) {
+                        live.remove(run.id());
+                        return overtaken(run, claim.orElseThrow(), visit);
+                    }
+                    visit.admitted();
+                    if (work.isPresent()) {
+                        return answer(submissions.queued(run));
+                    }
                     return switch (run.decision()) {
-                        case Decision.Deny deny -> answer(denied(run, deny));
-                        case Decision.Allow allow -> hydrate(run, allow, chain, departure);
+                        case Decision.Deny deny -> {
+                            metrics.finished(run.target(), ExecutionStatus.DENIED, run.elapsed());
+                            yield answer(answers.denied(run, deny));
+                        }
+                        case Decision.Allow allow -> hydrate(run, allow, chain, visit);
                     };
                 });
+    }
+
+    private static AuditEvent.OfExecution admitted(Run run, Optional<QueuedWork> work) {
+        return work.<AuditEvent.OfExecution>map(queued -> new AuditEvent.ExecutionQueued(
+                        run.id(),
+                        queued.wishes().priority(),
+                        queued.readyAt(),
+                        queued.wishes().attemptsMax(),
+                        queued.callback().map(wish -> wish.url().host())))
+                .orElseGet(() -> new AuditEvent.ExecutionAdmitted(run.id()));
+    }
+
+    /** A commit that was not heard is asked for: what is in the queue will run, and its caller must not be told that it does not. */
+    private Uni<ExecutionAnswer> perhapsQueued(Run run, Throwable failure) {
+        return positions
+                .apply(run.id())
+                .map(_ -> submissions.queued(run))
+                .onFailure()
+                .recoverWithItem(() -> admissionFailed(run, failure));
     }
 
     private ExecutionAnswer admissionFailed(Run run, Throwable failure) {
         LOG.warnf(failure, "admission of %s failed, nothing ran", run.id());
         metrics.admissionFailed();
-        return new ExecutionAnswer.Refused(
-                ErrorCode.ADMISSION_UNAVAILABLE,
-                "The execution could not be recorded, so it did not run. Try again.",
-                Optional.of(RETRY_SOON));
-    }
-
-    private ExecutionAnswer denied(Run run, Decision.Deny deny) {
-        metrics.finished(run.target(), ExecutionStatus.DENIED, run.elapsed(clock));
-        ErrorCode code = denialCode(deny);
-        JsonText envelope = envelopes.failed(
-                code,
-                "Denied by policy: " + String.join("; ", deny.reasons()),
-                envelopes.reasons(deny.reasons()),
-                meta(run, Usage.NONE, new JsonText("{}"), List.of()));
-        return new ExecutionAnswer.Envelope(envelopes.status(code), envelope, Optional.of(run.id()));
-    }
-
-    private static ErrorCode denialCode(Decision.Deny deny) {
-        return deny.undecided() ? ErrorCode.POLICY_UNAVAILABLE : ErrorCode.POLICY_DENIED;
+        return refuseForNow(
+                ErrorCode.ADMISSION_UNAVAILABLE, "The execution could not be recorded, so it did not run. Try again.");
     }
 
     // 5 run
 
-    private Uni<ExecutionAnswer> hydrate(Run run, Decision.Allow allow, AuditChain chain, Departure departure) {
+    Uni<ExecutionAnswer> hydrate(Run run, Decision.Allow allow, AuditChain chain, Visit visit) {
         int timeoutMs = Math.min(
                 run.request().timeoutMs(), allow.obligations().timeoutMs().orElse(Integer.MAX_VALUE));
         Span span = tracer.spanBuilder("plane.worker")
                 .setParent(run.caller().trace())
                 .startSpan();
-        WorkerRecord worker = new WorkerRecord(limits.logLinesMax());
-        HydrationRequest request = new HydrationRequest(
-                run.id(),
-                run.target(),
-                runnerDocument(run, timeoutMs),
-                Duration.ofMillis(timeoutMs),
-                workerEnvironment(run));
-        return outcome(run, request, allow, worker, departure).chain(outcome -> {
+        ExecutionTrail trail = new ExecutionTrail(run.id(), chain, journal);
+        WorkerRecord worker =
+                new WorkerRecord(limits.logLinesMax(), event -> trail.record(WorkerCall.recorded(run.id(), event)));
+        HydrationRequest request = WorkerCall.of(run, timeoutMs, envelopes);
+        visit.stream()
+                .ifPresent(stream ->
+                        readers.enter(run.caller(), stream.events(), now -> decision(run, now), stream::refuse));
+        return outcome(run, request, allow, worker, visit).chain(outcome -> {
             span.setAttribute("plane.worker", worker.id());
             if (outcome instanceof ExecutionOutcome.Ended ended) {
                 span.setStatus(StatusCode.ERROR, ended.code().name());
             }
             span.end();
-            return close(run, outcome, worker, chain);
+            visit.ended();
+            return closing.close(run, outcome, worker, trail, visit);
         });
+    }
+
+    /** What the policy would say if the same caller asked for the same now. */
+    private Decision decision(Run run, Caller now) {
+        return decision(
+                now,
+                run.request(),
+                run.target(),
+                envelopes.text(run.request().arguments()),
+                run.argumentsDigest(),
+                clock.instant());
     }
 
     /** Never fails: once admitted, an execution has an end, also when the hydrator breaks its promises. */
     private Uni<ExecutionOutcome> outcome(
-            Run run, HydrationRequest request, Decision.Allow allow, WorkerRecord worker, Departure departure) {
+            Run run, HydrationRequest request, Decision.Allow allow, WorkerRecord worker, Visit visit) {
         return Uni.createFrom()
                 .completionStage(() -> {
-                    RunningExecution running = hydrator.run(request, allow, worker);
+                    RunningExecution running = hydrator.run(request, allow, listener(run, worker, visit));
                     live.running(run.id(), running);
-                    departure.then(running::cancel);
+                    visit.then(running::cancel);
                     return running.outcome();
                 })
                 .onFailure()
@@ -391,268 +617,13 @@ public final class ExecutionService {
                 });
     }
 
-    private JsonText runnerDocument(Run run, int timeoutMs) {
-        ObjectNode document = run.request().document().deepCopy();
-        ObjectNode ctx = document.putObject("ctx");
-        ctx.put("request_id", requestId(run));
-        ctx.put("tenant_id", run.caller().scope().tenant().value());
-        ctx.put("workspace_id", run.caller().scope().workspace().value());
-        ctx.put("project_id", run.caller().scope().project().value());
-        ctx.put("user_id", run.caller().principal().id().value());
-        ObjectNode meta = document.putObject("meta");
-        meta.put("request_id", requestId(run));
-        meta.put("trace_id", run.caller().traceId());
-        meta.put("timeout_ms", timeoutMs);
-        run.request().idempotencyKey().ifPresent(key -> meta.put("idempotency_key", key));
-        return envelopes.text(document);
+    private static WorkerListener listener(Run run, WorkerRecord worker, Visit visit) {
+        return visit.stream()
+                .<WorkerListener>map(stream -> new StreamedRecord(run.id(), worker, stream))
+                .orElse(worker);
     }
-
-    /** What the SDK looks for (wire contract, section Inside a worker); never a credential of ours or of the caller's. */
-    private static Map<String, String> workerEnvironment(Run run) {
-        Caller caller = run.caller();
-        Map<String, String> environment = new HashMap<>();
-        environment.put("AIEL_WORKSPACE_ID", caller.scope().workspace().value());
-        environment.put("AIEL_PROJECT_ID", caller.scope().project().value());
-        environment.put("AIEL_BASE_URL", caller.baseUrl());
-        environment.put(
-                "AIEL_EXECUTE_URL",
-                caller.baseUrl() + "/v1/workspaces/" + caller.scope().workspace() + "/projects/"
-                        + caller.scope().project() + "/executions");
-        return environment;
-    }
-
-    // 6 close
-
-    private Uni<ExecutionAnswer> close(Run run, ExecutionOutcome outcome, WorkerRecord worker, AuditChain chain) {
-        End end = end(run, outcome, worker);
-        AuditRecord record = chain.append(new AuditEvent.ExecutionFinished(
-                run.id(),
-                end.status().wireName(),
-                end.httpStatus(),
-                end.code(),
-                end.resultDigest(),
-                outcome.usage(),
-                worker.isolation(),
-                worker.id()));
-        Closure closure = new Closure(
-                run.id(),
-                end.status(),
-                end.httpStatus(),
-                end.code(),
-                limited(end.message()),
-                end.resultDigest(),
-                outcome.usage(),
-                worker.isolation(),
-                worker.id(),
-                clock.instant(),
-                worker.logs(),
-                List.of(record),
-                chain.position());
-        return journal.write(closure)
-                .onFailure()
-                .retry()
-                .withBackOff(Duration.ofMillis(50), Duration.ofMillis(500))
-                .atMost(limits.closeRetriesMax())
-                .onTermination()
-                .invoke(() -> live.remove(run.id()))
-                .onItemOrFailure()
-                .transform((effective, failure) -> {
-                    if (failure != null) {
-                        LOG.errorf(failure, "the end of %s could not be recorded; recovery will close it", run.id());
-                        return withheld(
-                                ErrorCode.ADMISSION_UNAVAILABLE,
-                                "The execution " + run.id()
-                                        + " ran, but its end could not be recorded, so its result is"
-                                        + " withheld; it will be closed as lost.");
-                    }
-                    if (!effective) {
-                        return withheld(
-                                ErrorCode.EXECUTION_LOST,
-                                "The execution " + run.id() + " was closed by recovery before it ended.");
-                    }
-                    metrics.finished(run.target(), end.status(), run.elapsed(clock));
-                    return new ExecutionAnswer.Envelope(end.httpStatus(), end.envelope(), Optional.of(run.id()));
-                });
-    }
-
-    private static ExecutionAnswer withheld(ErrorCode code, String detail) {
-        return new ExecutionAnswer.Refused(code, detail, Optional.empty());
-    }
-
-    /** How an execution ended, as it is recorded and answered. */
-    private record End(
-            int httpStatus,
-            JsonText envelope,
-            ExecutionStatus status,
-            String code,
-            Optional<Digest> resultDigest,
-            String message) {}
-
-    private End end(Run run, ExecutionOutcome outcome, WorkerRecord worker) {
-        return switch (outcome) {
-            case ExecutionOutcome.Answered answered -> {
-                try {
-                    yield answered(run, answered, worker);
-                } catch (RuntimeException e) {
-                    // User code shares the worker's process and can send what it likes: an answer that is none is its
-                    // crash.
-                    LOG.warnf("the worker's answer to %s cannot be read: %s", run.id(), e.toString());
-                    yield ended(
-                            run, ErrorCode.WORKER_LOST, "the worker's answer cannot be read", outcome.usage(), worker);
-                }
-            }
-            case ExecutionOutcome.Ended ended -> ended(run, ended.code(), ended.detail(), ended.usage(), worker);
-        };
-    }
-
-    private End answered(Run run, ExecutionOutcome.Answered answered, WorkerRecord worker) {
-        if (answered.httpStatus() < 100 || answered.httpStatus() > 599) {
-            throw new IllegalArgumentException("http_status " + answered.httpStatus());
-        }
-        return new End(
-                answered.httpStatus(),
-                envelopes.completed(
-                        answered.envelope(), meta(run, answered.usage(), worker.isolation(), worker.logs())),
-                statusOf(answered),
-                answered.errorCode(),
-                answered.ok()
-                        ? Optional.of(
-                                Digest.of(envelopes.result(answered.envelope()).value()))
-                        : Optional.empty(),
-                answered.ok() ? "" : envelopes.errorMessage(answered.envelope()));
-    }
-
-    private End ended(Run run, ErrorCode code, String detail, Usage usage, WorkerRecord worker) {
-        Envelopes.Meta meta = meta(run, usage, worker.isolation(), worker.logs());
-        return new End(
-                envelopes.status(code),
-                envelopes.failed(code, detail, envelopes.noDetails(), meta),
-                statusOf(code),
-                code.name(),
-                Optional.empty(),
-                detail);
-    }
-
-    private static ExecutionStatus statusOf(ExecutionOutcome.Answered answered) {
-        if (answered.ok()) {
-            return ExecutionStatus.SUCCEEDED;
-        }
-        return answered.errorCode().equals(ErrorCode.TIMEOUT.name())
-                ? ExecutionStatus.TIMED_OUT
-                : ExecutionStatus.FAILED;
-    }
-
-    private static ExecutionStatus statusOf(ErrorCode code) {
-        return switch (code) {
-            case TIMEOUT -> ExecutionStatus.TIMED_OUT;
-            case CANCELLED -> ExecutionStatus.CANCELLED;
-            case MEMORY_LIMIT, PROCESS_LIMIT, OUTPUT_LIMIT, WORKER_LOST -> ExecutionStatus.KILLED;
-            case EXECUTION_LOST -> ExecutionStatus.LOST;
-            // Everything else ended before or without a worker's doing.
-            default -> ExecutionStatus.FAILED;
-        };
-    }
-
-    // Answers
 
     private Uni<ExecutionAnswer> answer(ExecutionAnswer answer) {
         return Uni.createFrom().item(answer);
-    }
-
-    private ExecutionAnswer invalid(Caller caller, String message, List<InputError> errors) {
-        return unrecorded(caller, ErrorCode.VALIDATION_ERROR, message, envelopes.details(errors));
-    }
-
-    private ExecutionAnswer missing(Caller caller, RunnerRequest request, String message, List<String> known) {
-        ObjectNode details = envelopes.noDetails();
-        if (request.action() == Action.INVOKE && !known.isEmpty()) {
-            var list = details.putArray("known");
-            known.forEach(list::add);
-        }
-        return unrecorded(caller, ErrorCode.NOT_FOUND, message, details);
-    }
-
-    private ExecutionAnswer unrecorded(Caller caller, ErrorCode code, String message, ObjectNode details) {
-        Envelopes.Meta meta = new Envelopes.Meta(
-                Optional.empty(),
-                caller.requestId(),
-                caller.traceId(),
-                Optional.empty(),
-                0,
-                Usage.NONE,
-                new JsonText("{}"),
-                List.of());
-        return new ExecutionAnswer.Envelope(
-                envelopes.status(code), envelopes.failed(code, message, details, meta), Optional.empty());
-    }
-
-    private Envelopes.Meta meta(Run run, Usage usage, JsonText isolation, List<JsonText> logs) {
-        return new Envelopes.Meta(
-                Optional.of(run.id()),
-                requestId(run),
-                run.caller().traceId(),
-                Optional.of(run.target().snapshot()),
-                run.elapsed(clock).toMillis(),
-                usage,
-                isolation,
-                logs);
-    }
-
-    private static String requestId(Run run) {
-        return run.request().requestId().orElse(run.caller().requestId());
-    }
-
-    private static AuditContext auditContext(Caller caller) {
-        return new AuditContext(
-                caller.scope().tenant(),
-                Optional.of(caller.scope().workspace()),
-                Optional.of(caller.scope().project()),
-                Optional.of(caller.principal().id()),
-                caller.requestId(),
-                caller.traceparent());
-    }
-
-    private static String summary(List<InputError> errors) {
-        InputError first = errors.getFirst();
-        String more = errors.size() > 1 ? " (and " + (errors.size() - 1) + " more)" : "";
-        return (first.pointer().isEmpty() ? "" : first.pointer() + " ") + first.message() + more;
-    }
-
-    private static String limited(String message) {
-        return message.length() <= 2_000 ? message : message.substring(0, 2_000) + "…";
-    }
-
-    private record Run(
-            ExecutionId id,
-            Caller caller,
-            RunnerRequest request,
-            ResolvedCapability target,
-            Decision decision,
-            Digest argumentsDigest,
-            Instant requestedAt) {
-        Duration elapsed(Clock clock) {
-            return Duration.between(requestedAt, clock.instant());
-        }
-    }
-
-    /** Tells an execution that the client that asked for it has gone away. Thread-safe; fires at most once. */
-    private static final class Departure {
-        private final AtomicBoolean gone = new AtomicBoolean();
-        private volatile Runnable action = () -> {};
-
-        /** Sets what to do; does it at once when the client has gone already. */
-        void then(Runnable onDeparture) {
-            action = onDeparture;
-            if (gone.get()) {
-                onDeparture.run();
-            }
-        }
-
-        /** The client has gone. */
-        void happened() {
-            if (gone.compareAndSet(false, true)) {
-                action.run();
-            }
-        }
     }
 }

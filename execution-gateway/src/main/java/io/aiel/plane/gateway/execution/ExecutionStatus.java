@@ -2,8 +2,9 @@ package io.aiel.plane.gateway.execution;
 
 import java.util.Locale;
 
-/** The states of an execution. All but {@link #RUNNING} are final. */
+/** The states of an execution. All but {@link #QUEUED} and {@link #RUNNING} are final. */
 enum ExecutionStatus {
+    QUEUED,
     RUNNING,
     DENIED,
     SUCCEEDED,
@@ -11,7 +12,14 @@ enum ExecutionStatus {
     TIMED_OUT,
     KILLED,
     CANCELLED,
-    LOST;
+    LOST,
+    /** The last of several attempts failed. */
+    DEAD_LETTER;
+
+    /** Whether an execution with the status of this wire name goes on. */
+    static boolean goesOn(String wireName) {
+        return wireName.equals(QUEUED.wireName()) || wireName.equals(RUNNING.wireName());
+    }
 
     String wireName() {
         return name().toLowerCase(Locale.ROOT);

@@ -2,6 +2,7 @@ package io.aiel.plane.gateway.execution;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.aiel.plane.gateway.callback.CallbackWish;
 import io.aiel.plane.registry.Target;
 import io.aiel.plane.vocabulary.CapabilityRef;
 import java.util.Locale;
@@ -16,6 +17,9 @@ import java.util.Optional;
  * @param timeoutMs what the caller asked for, milliseconds
  * @param requestId the caller's {@code meta.request_id}, if any
  * @param idempotencyKey the caller's {@code meta.idempotency_key}, if any
+ * @param queueing what the caller asks of the queue, if anything
+ * @param callback where the end of a queued execution is to be told, if anywhere
+ * @param keepInput whether the input is to be kept, so that it can be run again
  * @param document the request in its newest form (legacy names replaced), as the worker gets it
  */
 public record RunnerRequest(
@@ -28,6 +32,9 @@ public record RunnerRequest(
         Optional<String> idempotencyKey,
         boolean wantsNetwork,
         boolean wantsSubprocess,
+        Optional<Queueing> queueing,
+        Optional<CallbackWish> callback,
+        boolean keepInput,
         ObjectNode document) {
 
     /** What a runner can be asked to do. */

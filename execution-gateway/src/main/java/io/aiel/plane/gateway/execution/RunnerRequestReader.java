@@ -3,11 +3,14 @@ package io.aiel.plane.gateway.execution;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.aiel.plane.gateway.callback.CallbackWish;
 import io.aiel.plane.gateway.execution.RunnerRequest.Action;
 import io.aiel.plane.registry.Target;
 import io.aiel.plane.vocabulary.CapabilityKind;
 import io.aiel.plane.vocabulary.CapabilityRef;
 import io.aiel.plane.vocabulary.Digest;
+import io.aiel.plane.vocabulary.TokenText;
+import io.aiel.plane.vocabulary.UnicodeText;
 import java.math.BigDecimal;
 import java.util.ArrayList;
 import java.util.List;
@@ -27,11 +30,22 @@ final class RunnerRequestReader {
     static final int DEFAULT_TIMEOUT_MS = 30_000;
 
     private static final int TEXT_CHARS_MAX = 512;
+    private static final int NUMBER_CHARS_MAX = 64;
     private static final Set<String> HTTP_METHODS = Set.of("GET", "POST", "PUT", "PATCH", "OPTIONS");
     private static final Set<String> HTTP_MEMBERS = Set.of("method", "path", "query", "headers", "body");
     private static final Set<String> MCP_MEMBERS = Set.of("server", "tool", "args");
-    private static final Set<String> META_MEMBERS =
-            Set.of("request_id", "trace_id", "timeout_ms", "idempotency_key", "capabilities", "env");
+    private static final Set<String> META_MEMBERS = Set.of(
+            "request_id",
+            "trace_id",
+            "timeout_ms",
+            "idempotency_key",
+            "capabilities",
+            "env",
+            "priority",
+            "start_at",
+            "retry",
+            "callback",
+            "keep_input");
     private static final Set<String> CAPABILITY_MEMBERS =
             Set.of("network", "subprocess", "ctypes", "signal", "resource", "outbound_https_only");
 
@@ -53,9 +67,14 @@ final class RunnerRequestReader {
         }
     }
 
-    Result read(JsonNode document) {
+    /** @param besideIt the idempotency key that came in a header */
+    Result read(JsonNode document, Optional<String> besideIt) {
         if (!(document instanceof ObjectNode source)) {
             return new Result.Invalid(List.of(new InputError("", "the request must be a JSON object")));
+        }
+        if (!isText(source)) {
+            return new Result.Invalid(List.of(
+                    new InputError("", "holds half of a surrogate pair, which is no character and has no UTF-8 form")));
         }
         if (!source.path("schema_version").asText("v1").equals("v1")) {
             error("/schema_version", "must be \"v1\"");
@@ -75,6 +94,20 @@ final class RunnerRequestReader {
         int timeoutMs = timeout(meta.get("timeout_ms"));
         @Nullable String requestId = text(meta, "/meta/request_id", "request_id");
         @Nullable String idempotencyKey = text(meta, "/meta/idempotency_key", "idempotency_key");
+        if (idempotencyKey != null && !IdempotencyKey.isValid(idempotencyKey)) {
+            error("/meta/idempotency_key", IdempotencyKey.RULE);
+        }
+        if (besideIt.isPresent() && !IdempotencyKey.isValid(besideIt.get())) {
+            error("header:Idempotency-Key", IdempotencyKey.RULE);
+        }
+        if (besideIt.isPresent() && idempotencyKey != null && !besideIt.get().equals(idempotencyKey)) {
+            error(
+                    "/meta/idempotency_key",
+                    "is not the key of the header Idempotency-Key; send one of them, or the same");
+        }
+        Optional<Queueing> queueing = QueueingReader.read(meta, errors);
+        Optional<CallbackWish> callback = CallbackReader.read(meta, errors);
+        boolean keepInput = flag(meta, "/meta/keep_input", "keep_input");
         object(source, "ctx");
 
         JsonNode arguments = event;
@@ -127,15 +160,42 @@ final class RunnerRequestReader {
                 arguments,
                 timeoutMs,
                 Optional.ofNullable(requestId),
-                Optional.ofNullable(idempotencyKey),
+                besideIt.or(() -> Optional.ofNullable(idempotencyKey)),
                 capabilities.path("network").asBoolean(false),
                 capabilities.path("subprocess").asBoolean(false),
+                queueing,
+                callback,
+                keepInput,
                 normalised(source, action, kind, handler, event)));
+    }
+
+    /** Whether all names and texts are such that they can be written in UTF-8: what decides and what runs read that. */
+    private static boolean isText(JsonNode node) {
+        if (node.isTextual()) {
+            return UnicodeText.isWellFormed(node.asText());
+        }
+        for (Map.Entry<String, JsonNode> member : node.properties()) {
+            if (!UnicodeText.isWellFormed(member.getKey()) || !isText(member.getValue())) {
+                return false;
+            }
+        }
+        if (node.isArray()) {
+            for (JsonNode element : node) {
+                if (!isText(element)) {
+                    return false;
+                }
+            }
+        }
+        return true;
     }
 
     private @Nullable CapabilityRef refOf(CapabilityKind kind, String name, String pointer) {
         if (name.length() > TEXT_CHARS_MAX) {
             error(pointer, "is too long");
+            return null;
+        }
+        if (TokenText.isIn(name)) {
+            error(pointer, "holds a token; send it in the header Authorization alone, and revoke this one");
             return null;
         }
         return new CapabilityRef(kind, name);
@@ -207,6 +267,11 @@ final class RunnerRequestReader {
         if (node == null) {
             return Math.min(DEFAULT_TIMEOUT_MS, timeoutMsMax);
         }
+        // Reading digits takes time with the square of their number, and this runs on an event loop.
+        if (node.isTextual() && node.asText().length() > NUMBER_CHARS_MAX) {
+            error("/meta/timeout_ms", "must be an integer between 1 and " + timeoutMsMax + " (milliseconds)");
+            return DEFAULT_TIMEOUT_MS;
+        }
         try {
             BigDecimal value = node.isTextual() ? new BigDecimal(node.asText().strip()) : node.decimalValue();
             if (node.isNumber() || node.isTextual()) {
@@ -275,7 +340,24 @@ final class RunnerRequestReader {
             error(pointer, "must have at most " + TEXT_CHARS_MAX + " characters");
             return null;
         }
+        if (node.asText().indexOf('\0') >= 0) {
+            error(pointer, "must not hold the character NUL");
+            return null;
+        }
+        if (TokenText.isIn(node.asText())) {
+            // Whatever is named here goes on record.
+            error(pointer, "holds a token; send it in the header Authorization alone, and revoke this one");
+            return null;
+        }
         return node.asText();
+    }
+
+    private boolean flag(ObjectNode source, String pointer, String member) {
+        @Nullable JsonNode node = source.get(member);
+        if (node != null && !node.isNull() && !node.isBoolean()) {
+            error(pointer, "must be true or false");
+        }
+        return node != null && node.asBoolean(false);
     }
 
     private ObjectNode object(ObjectNode source, String member) {
@@ -313,7 +395,7 @@ final class RunnerRequestReader {
     }
 
     /** RFC 6901, section 3. */
-    private static String escape(String member) {
+    static String escape(String member) {
         return member.replace("~", "~0").replace("/", "~1");
     }
 }

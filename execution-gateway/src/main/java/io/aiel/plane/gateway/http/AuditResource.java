@@ -36,7 +36,11 @@ import java.util.TreeSet;
 import java.util.function.Function;
 import org.eclipse.microprofile.openapi.annotations.Operation;
 import org.eclipse.microprofile.openapi.annotations.enums.ParameterIn;
+import org.eclipse.microprofile.openapi.annotations.enums.SchemaType;
+import org.eclipse.microprofile.openapi.annotations.media.Content;
+import org.eclipse.microprofile.openapi.annotations.media.Schema;
 import org.eclipse.microprofile.openapi.annotations.parameters.Parameter;
+import org.eclipse.microprofile.openapi.annotations.responses.APIResponse;
 import org.eclipse.microprofile.openapi.annotations.tags.Tag;
 
 /** Answers auditors. Each answer is recorded before it is given; an answer that cannot be recorded is not given. */
@@ -83,24 +87,70 @@ class AuditResource {
             description =
                     "A page of records, newest first unless order=oldest. Each has the stored canonical CloudEvent and its"
                             + " SHA-256. Reading is itself recorded.")
-    @Parameter(name = "principal", in = ParameterIn.QUERY, description = "who acted, by id")
+    @APIResponse(
+            responseCode = "200",
+            description = "OK",
+            content = @Content(mediaType = "application/json", schema = @Schema(ref = "AuditPage")))
+    @Parameter(
+            name = "principal",
+            in = ParameterIn.QUERY,
+            schema = @Schema(type = SchemaType.STRING),
+            description = "who acted, by id")
     @Parameter(
             name = "type",
             in = ParameterIn.QUERY,
+            schema = @Schema(type = SchemaType.STRING),
             description = "the event type, in full or short (execution.finished)")
-    @Parameter(name = "execution", in = ParameterIn.QUERY, description = "records of this execution")
+    @Parameter(
+            name = "execution",
+            in = ParameterIn.QUERY,
+            schema = @Schema(type = SchemaType.STRING),
+            description = "records of this execution")
     @Parameter(
             name = "capability",
             in = ParameterIn.QUERY,
+            schema = @Schema(type = SchemaType.STRING),
             description = "records of executions of this capability (tool:greet)")
-    @Parameter(name = "decision", in = ParameterIn.QUERY, description = "decisions that were allow or deny")
-    @Parameter(name = "workspace", in = ParameterIn.QUERY, description = "records of this workspace, by id")
-    @Parameter(name = "project", in = ParameterIn.QUERY, description = "records of this project, by id")
-    @Parameter(name = "from", in = ParameterIn.QUERY, description = "earliest time, inclusive (ISO 8601)")
-    @Parameter(name = "to", in = ParameterIn.QUERY, description = "latest time, exclusive (ISO 8601)")
-    @Parameter(name = "order", in = ParameterIn.QUERY, description = "newest (default) or oldest first")
-    @Parameter(name = "limit", in = ParameterIn.QUERY, description = "1 to 500, 100 by default")
-    @Parameter(name = "cursor", in = ParameterIn.QUERY, description = "next_cursor of the page before")
+    @Parameter(
+            name = "decision",
+            in = ParameterIn.QUERY,
+            schema = @Schema(type = SchemaType.STRING),
+            description = "decisions that were allow or deny")
+    @Parameter(
+            name = "workspace",
+            in = ParameterIn.QUERY,
+            schema = @Schema(type = SchemaType.STRING),
+            description = "records of this workspace, by id")
+    @Parameter(
+            name = "project",
+            in = ParameterIn.QUERY,
+            schema = @Schema(type = SchemaType.STRING),
+            description = "records of this project, by id")
+    @Parameter(
+            name = "from",
+            in = ParameterIn.QUERY,
+            schema = @Schema(type = SchemaType.STRING),
+            description = "earliest time, inclusive (ISO 8601)")
+    @Parameter(
+            name = "to",
+            in = ParameterIn.QUERY,
+            schema = @Schema(type = SchemaType.STRING),
+            description = "latest time, exclusive (ISO 8601)")
+    @Parameter(
+            name = "order",
+            in = ParameterIn.QUERY,
+            schema = @Schema(type = SchemaType.STRING),
+            description = "newest (default) or oldest first")
+    @Parameter(
+            name = "limit",
+            in = ParameterIn.QUERY,
+            schema = @Schema(type = SchemaType.STRING),
+            description = "1 to 500, 100 by default")
+    @Parameter(
+            name = "cursor",
+            in = ParameterIn.QUERY,
+            schema = @Schema(type = SchemaType.STRING),
+            description = "next_cursor of the page before")
     public Uni<String> events(@Context UriInfo uri) {
         AuditQuery query = query(uri.getQueryParameters(), call.principal());
         String asked = Optional.ofNullable(uri.getRequestUri().getQuery()).orElse("");

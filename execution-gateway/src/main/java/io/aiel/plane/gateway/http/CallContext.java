@@ -1,11 +1,13 @@
 package io.aiel.plane.gateway.http;
 
 import io.aiel.plane.audit.AuditContext;
+import io.aiel.plane.gateway.execution.Caller;
 import io.aiel.plane.vocabulary.Principal;
 import io.aiel.plane.vocabulary.ProjectScope;
 import io.aiel.plane.vocabulary.WorkspaceId;
 import io.opentelemetry.api.trace.Span;
 import io.opentelemetry.api.trace.SpanContext;
+import io.opentelemetry.context.Context;
 import io.vertx.core.net.SocketAddress;
 import io.vertx.ext.web.RoutingContext;
 import jakarta.enterprise.context.RequestScoped;
@@ -69,26 +71,38 @@ public class CallContext {
         return RequestIds.of(routing);
     }
 
-    /** The W3C trace context of this request's span; the caller's when we do not trace; empty text when there is none. */
+    /** The W3C trace context of this request: of its span, or, where nothing is traced, the caller's trace or one of our own. */
     public String traceparent() {
         SpanContext span = Span.current().getSpanContext();
         if (span.isValid()) {
             return "00-" + span.getTraceId() + "-" + span.getSpanId() + "-"
                     + span.getTraceFlags().asHex();
         }
-        return RequestIds.traceparent(routing.request().getHeader("traceparent"));
+        return RequestIds.traceparent(routing);
     }
 
-    /** The trace id, 32 hex digits; empty text when there is none. */
+    /** The trace id, 32 hex digits. */
     public String traceId() {
-        String parent = traceparent();
-        return parent.isEmpty() ? "" : parent.substring(3, 35);
+        return traceparent().substring(3, 35);
     }
 
     /** The peer's address, without port; empty text when not known. Forwarding headers are not believed. */
     public String sourceAddress() {
         SocketAddress peer = routing.request().remoteAddress();
         return peer == null || peer.hostAddress() == null ? "" : peer.hostAddress();
+    }
+
+    /** Who asks for an execution, and in which context. Throws {@link IllegalStateException} when the path names no project. */
+    public Caller caller() {
+        return new Caller(
+                principal(),
+                scope(),
+                requestId(),
+                traceparent(),
+                traceId(),
+                sourceAddress(),
+                routing.request().scheme() + "://" + routing.request().authority(),
+                Context.current());
     }
 
     /** What the records of this call carry. */

@@ -20,6 +20,10 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.function.Predicate;
+import org.eclipse.microprofile.openapi.annotations.Operation;
+import org.eclipse.microprofile.openapi.annotations.enums.SchemaType;
+import org.eclipse.microprofile.openapi.annotations.media.Schema;
+import org.eclipse.microprofile.openapi.annotations.tags.Tag;
 import org.jboss.resteasy.reactive.RestPath;
 import org.jboss.resteasy.reactive.RestQuery;
 import org.jspecify.annotations.Nullable;
@@ -27,6 +31,7 @@ import org.jspecify.annotations.Nullable;
 /** What can be invoked in a project. */
 @Path("/v1/workspaces/{workspace}/projects/{project}/capabilities")
 @Produces(MediaType.APPLICATION_JSON)
+@Tag(name = "Capabilities")
 public class CapabilitiesResource {
     private final CapabilityRegistry registry;
     private final CallContext call;
@@ -45,8 +50,13 @@ public class CapabilitiesResource {
             String description,
             String version,
             List<String> tags,
-            @JsonRawValue @Nullable String inputSchema,
-            @JsonRawValue @Nullable String outputSchema,
+
+            @JsonRawValue @Schema(type = SchemaType.OBJECT) @Nullable
+            String inputSchema,
+
+            @JsonRawValue @Schema(type = SchemaType.OBJECT) @Nullable
+            String outputSchema,
+
             List<String> allowedActions,
             List<String> allowedRoutes,
             String contractDigest,
@@ -85,6 +95,7 @@ public class CapabilitiesResource {
      */
     @GET
     @PlaneAction("capability.read")
+    @Operation(operationId = "listCapabilities", summary = "What can be invoked")
     public Uni<CapabilityList> list(
             @RestQuery @Nullable String kind,
             @RestQuery @Nullable String tag,
@@ -101,6 +112,7 @@ public class CapabilitiesResource {
     @GET
     @Path("{kind}/{name: .+}")
     @PlaneAction("capability.read")
+    @Operation(operationId = "getCapability", summary = "One capability with its contracts")
     public Uni<CapabilityView> get(
             @RestPath String kind,
             @RestPath String name,
@@ -116,7 +128,7 @@ public class CapabilitiesResource {
                         .orElseThrow(Refusal::notFound));
     }
 
-    private static Target target(@Nullable String environment, @Nullable String snapshot) {
+    static Target target(@Nullable String environment, @Nullable String snapshot) {
         if (snapshot != null) {
             if (environment != null) {
                 throw Refusal.invalid("query:snapshot", "name a snapshot or an environment, not both");

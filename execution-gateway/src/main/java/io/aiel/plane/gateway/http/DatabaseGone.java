@@ -1,5 +1,6 @@
 package io.aiel.plane.gateway.http;
 
+import io.smallrye.mutiny.TimeoutException;
 import io.vertx.pgclient.PgException;
 import io.vertx.sqlclient.ClosedConnectionException;
 import java.net.SocketException;
@@ -14,8 +15,8 @@ final class DatabaseGone {
     /** A cause that goes in a circle must not hold us. */
     private static final int DEPTH_MAX = 20;
 
-    /** SQLSTATE: lost or refused connections, too many of them, and a server that is stopping or starting. */
-    private static final List<String> STATES = List.of("08", "533", "57P");
+    /** SQLSTATE: lost or refused connections, no room or memory or too many of them, a server that stops or starts, I/O errors. */
+    private static final List<String> STATES = List.of("08", "53", "57P", "58");
 
     private DatabaseGone() {}
 
@@ -40,7 +41,9 @@ final class DatabaseGone {
                     SocketException _,
                     UnknownHostException _,
                     ClosedChannelException _,
-                    JDBCConnectionException _ -> true;
+                    JDBCConnectionException _,
+                    // Nothing else is waited for in this way while a call is answered.
+                    TimeoutException _ -> true;
             default -> false;
         };
     }

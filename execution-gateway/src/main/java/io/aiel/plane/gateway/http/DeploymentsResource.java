@@ -16,6 +16,9 @@ import jakarta.ws.rs.core.MediaType;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
+import org.eclipse.microprofile.openapi.annotations.Operation;
+import org.eclipse.microprofile.openapi.annotations.responses.APIResponseSchema;
+import org.eclipse.microprofile.openapi.annotations.tags.Tag;
 import org.jboss.resteasy.reactive.ResponseStatus;
 import org.jboss.resteasy.reactive.RestPath;
 import org.jboss.resteasy.reactive.RestQuery;
@@ -24,6 +27,7 @@ import org.jspecify.annotations.Nullable;
 /** What is current in a project's environments, and how it came to be. */
 @Path("/v1/workspaces/{workspace}/projects/{project}")
 @Produces(MediaType.APPLICATION_JSON)
+@Tag(name = "Deployments")
 public class DeploymentsResource {
     private final Deployments deployments;
     private final CallContext call;
@@ -76,9 +80,10 @@ public class DeploymentsResource {
     @GET
     @Path("deployments")
     @PlaneAction("deployment.read")
+    @Operation(operationId = "listDeployments", summary = "The deployments, newest first")
     public Uni<DeploymentPage> list(
             @RestQuery @Nullable String environment,
-            @RestQuery @Nullable Integer limit,
+            @RestQuery @Nullable String limit,
             @RestQuery @Nullable String cursor) {
         int size = Pages.limit(limit);
         return deployments
@@ -98,6 +103,8 @@ public class DeploymentsResource {
     @Consumes(MediaType.APPLICATION_JSON)
     @ResponseStatus(201)
     @PlaneAction("deployment.create")
+    @Operation(operationId = "deploy", summary = "Make a snapshot current in an environment")
+    @APIResponseSchema(value = DeploymentView.class, responseCode = "201")
     public Uni<DeploymentView> deploy(@Nullable Deploy body) {
         if (body == null || body.snapshot() == null) {
             throw Refusal.invalid("/snapshot", "needed: the digest or snapshot id of a valid snapshot");
@@ -115,6 +122,8 @@ public class DeploymentsResource {
     @Path("environments/{environment}:rollback")
     @ResponseStatus(201)
     @PlaneAction("deployment.create")
+    @Operation(operationId = "rollback", summary = "Bring back what was current before")
+    @APIResponseSchema(value = DeploymentView.class, responseCode = "201")
     public Uni<DeploymentView> rollback(@RestPath String environment, @Nullable Rollback body) {
         Optional<DeploymentId> to = Optional.ofNullable(body)
                 .map(Rollback::deploymentId)

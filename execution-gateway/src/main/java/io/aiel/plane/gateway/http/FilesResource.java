@@ -24,6 +24,8 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 import java.util.regex.Pattern;
+import org.eclipse.microprofile.openapi.annotations.Operation;
+import org.eclipse.microprofile.openapi.annotations.tags.Tag;
 import org.jboss.resteasy.reactive.RestPath;
 import org.jboss.resteasy.reactive.RestQuery;
 import org.jspecify.annotations.Nullable;
@@ -31,6 +33,7 @@ import org.jspecify.annotations.Nullable;
 /** The files of a project, as the published CLI calls them. */
 @Path("/v1/workspaces/{workspace}/projects/{project}")
 @Produces(MediaType.APPLICATION_JSON)
+@Tag(name = "Files")
 public class FilesResource {
     private static final Pattern SHA256 = Pattern.compile("[0-9a-f]{64}");
 
@@ -102,6 +105,7 @@ public class FilesResource {
     @GET
     @Path("files")
     @PlaneAction("files.read")
+    @Operation(operationId = "listFiles", summary = "The files of the project, sorted by path")
     public Uni<Manifest> list() {
         return files.list(call.scope())
                 .map(all -> new Manifest(all.stream().map(FileView::of).toList()));
@@ -112,6 +116,7 @@ public class FilesResource {
     @Path("uploads:sign")
     @Consumes(MediaType.APPLICATION_JSON)
     @PlaneAction("files.write")
+    @Operation(operationId = "signUpload", summary = "Announce an upload and get a signed URL for it")
     public Uni<UploadTicket> signUpload(
             @RestQuery @Nullable String path, @Nullable SignUpload body, @Context UriInfo uri) {
         UploadRequest request = request(body);
@@ -129,6 +134,7 @@ public class FilesResource {
     @Path("downloads:sign")
     @Consumes(MediaType.APPLICATION_JSON)
     @PlaneAction("files.read")
+    @Operation(operationId = "signDownload", summary = "Get a signed URL for the bytes of a file")
     public Uni<DownloadTicket> signDownload(
             @RestQuery @Nullable String path, @Nullable SignDownload body, @Context UriInfo uri) {
         Instant expires = clock.instant().plusSeconds(seconds(body));
@@ -147,9 +153,14 @@ public class FilesResource {
     @DELETE
     @Path("files/{path: .+}")
     @PlaneAction("files.write")
-    public Uni<Deleted> delete(@RestPath String path, @RestQuery("expected_version") @Nullable Long expectedVersion) {
-        return files.delete(call.scope(), Causes.of(call), path, Optional.ofNullable(expectedVersion))
+    @Operation(operationId = "deleteFile", summary = "Delete a file")
+    public Uni<Deleted> delete(@RestPath String path, @RestQuery("expected_version") @Nullable String expectedVersion) {
+        return files.delete(call.scope(), Causes.of(call), path, version(expectedVersion))
                 .map(changed -> new Deleted(path, changed));
+    }
+
+    private static Optional<Long> version(@Nullable String expected) {
+        return Optional.ofNullable(expected).map(text -> Pages.number("expected_version", text, 0, 0, Long.MAX_VALUE));
     }
 
     private static UploadRequest request(@Nullable SignUpload body) {

@@ -14,6 +14,7 @@ import jakarta.validation.ConstraintViolationException;
 import jakarta.validation.Path;
 import jakarta.ws.rs.WebApplicationException;
 import jakarta.ws.rs.core.Response;
+import java.io.CharConversionException;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
@@ -26,9 +27,13 @@ import org.jspecify.annotations.Nullable;
 /** Turns whatever leaves a resource method, or the framework before it, into a problem document. */
 public class ProblemMappers {
     private static final Logger LOG = Logger.getLogger(ProblemMappers.class);
+    private static final int CAUSES_MAX = 20;
 
     @Inject
     RoutingContext routing;
+
+    @Inject
+    AllowedMethods allowed;
 
     /** Ours. */
     @ServerExceptionMapper
@@ -53,13 +58,20 @@ public class ProblemMappers {
     /** JSON that parses but does not fit. */
     @ServerExceptionMapper
     public Response mismatch(MismatchedInputException unfit) {
-        return Problems.response(json(unfit));
+        return unreadableJson(unfit);
     }
 
     /** JSON that does not parse, when it is not wrapped. */
     @ServerExceptionMapper
     public Response unreadable(JsonProcessingException unreadable) {
-        return Problems.response(json(unreadable));
+        return unreadableJson(unreadable);
+    }
+
+    /** Bytes that begin like JSON in UTF-32, which the library would read, and do not go on so. */
+    @ServerExceptionMapper
+    public Response noText(CharConversionException unreadable) {
+        return Problems.response(
+                new Refusal(ErrorCode.MALFORMED_REQUEST, "The body is not text in UTF-8; send JSON in UTF-8."));
     }
 
     /** The framework's own: unknown path, wrong method, wrong media type and the like. */
@@ -71,7 +83,7 @@ public class ProblemMappers {
             return given;
         }
         if (failure.getCause() instanceof JsonProcessingException unreadable) {
-            return Problems.response(json(unreadable));
+            return unreadableJson(unreadable);
         }
         if (failure.getCause() instanceof Refusal refusal) {
             return Problems.response(refusal);
@@ -83,7 +95,7 @@ public class ProblemMappers {
             case 401 -> Problems.response(unauthenticated());
             case 403 -> Problems.response(new Refusal(ErrorCode.PERMISSION_DENIED, "This call is not open to you."));
             case 404 -> Problems.response(Refusal.notFound());
-            case 405 -> methodNotAllowed(given);
+            case 405 -> Problems.response(StrictRequests.methodNotAllowed(allowed.of(routing.normalizedPath())));
             case 406 ->
                 Problems.response(new Refusal(
                         ErrorCode.NOT_ACCEPTABLE, "This call answers application/json; change the Accept header."));
@@ -112,22 +124,24 @@ public class ProblemMappers {
     }
 
     private Response internal(Throwable fault) {
-        if (DatabaseGone.isCauseOf(fault)) {
-            LOG.warnf("the database cannot be reached requestId=%s: %s", RequestIds.of(routing), fault.toString());
-            return Problems.response(
-                    new Refusal(ErrorCode.NOT_READY, "The database cannot be reached now; try again shortly.")
-                            .retryAfter(2));
+        if (routing.response().ended() || routing.response().closed()) {
+            // Whoever asked is gone or was answered already, which may be the very cause; nobody reads what follows.
+            LOG.debugf(fault, "a call broke off requestId=%s", RequestIds.of(routing));
+            return Problems.response(new Refusal(ErrorCode.MALFORMED_REQUEST, "The request broke off."));
         }
-        LOG.errorf(fault, "request failed requestId=%s", RequestIds.of(routing));
-        return Problems.response(new Refusal(
-                ErrorCode.INTERNAL, "The plane failed; an operator finds the cause under the X-Request-Id."));
+        return Problems.response(Faults.refusal(fault, RequestIds.of(routing)));
     }
 
-    private static Response methodNotAllowed(Response given) {
-        Refusal refusal = new Refusal(
-                ErrorCode.METHOD_NOT_ALLOWED, "This path does not answer that method; see the Allow header.");
-        Object allow = given.getHeaders().getFirst("Allow");
-        return Problems.response(allow == null ? refusal : refusal.withHeader("Allow", allow.toString()));
+    /** What stopped the reading of a body may sit below what the reader made of it: a limit of ours is no mistake in the JSON. */
+    private static Response unreadableJson(JsonProcessingException failure) {
+        @Nullable Throwable cause = failure;
+        for (int depth = 0; cause != null && depth < CAUSES_MAX; depth++) {
+            if (cause instanceof Refusal refusal) {
+                return Problems.response(refusal);
+            }
+            cause = cause.getCause();
+        }
+        return Problems.response(json(failure));
     }
 
     private static Refusal json(JsonProcessingException failure) {
@@ -141,6 +155,10 @@ public class ProblemMappers {
             String pointer = pointer(unknown);
             return Refusal.invalid(pointer, "unknown field; known are " + unknown.getKnownPropertyIds());
         }
+        if (failure.getOriginalMessage() != null && failure.getOriginalMessage().startsWith("Trailing token")) {
+            // Jackson calls it a mismatch of the type that was wanted, which would be a riddle.
+            return new Refusal(ErrorCode.MALFORMED_REQUEST, "The body holds more than one JSON document.", where);
+        }
         if (failure instanceof JsonMappingException mapping
                 && !(failure.getCause() instanceof StreamConstraintsException)) {
             String wanted = failure instanceof MismatchedInputException mismatch && mismatch.getTargetType() != null
@@ -150,7 +168,7 @@ public class ProblemMappers {
         }
         String detail = failure instanceof StreamConstraintsException
                         || failure.getCause() instanceof StreamConstraintsException
-                ? "The JSON is nested too deeply or has too long a name, number or text."
+                ? "The JSON is nested too deeply, or has too many values or too long a name, number or text."
                 : "The body is not well-formed JSON.";
         if (!where.isEmpty()) {
             detail += " Line " + where.get("line") + ", column " + where.get("column") + ".";

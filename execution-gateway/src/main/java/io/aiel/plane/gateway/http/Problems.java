@@ -3,6 +3,7 @@ package io.aiel.plane.gateway.http;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.aiel.plane.vocabulary.ErrorCode;
+import io.aiel.plane.vocabulary.TokenText;
 import io.vertx.core.http.HttpServerResponse;
 import io.vertx.ext.web.RoutingContext;
 import jakarta.ws.rs.core.Response;
@@ -33,14 +34,20 @@ public final class Problems {
             case NOT_FOUND -> 404;
             case METHOD_NOT_ALLOWED -> 405;
             case NOT_ACCEPTABLE -> 406;
-            case CONFLICT, VERSION_CONFLICT, ALREADY_EXISTS, NO_DEPLOYMENT -> 409;
+            case REQUEST_TIMEOUT -> 408;
+            case CONFLICT, VERSION_CONFLICT, ALREADY_EXISTS, NO_DEPLOYMENT, EXECUTION_IN_PROGRESS, INPUT_NOT_KEPT ->
+                409;
             case PAYLOAD_TOO_LARGE -> 413;
             case UNSUPPORTED_MEDIA_TYPE -> 415;
-            case SNAPSHOT_REJECTED -> 422;
+            case SNAPSHOT_REJECTED, IDEMPOTENCY_KEY_REUSED -> 422;
             case RATE_LIMITED, AUDIT_BACKLOG -> 429;
             case CANCELLED -> 499;
             case USER_CODE_ERROR, INTERNAL, MEMORY_LIMIT, PROCESS_LIMIT, OUTPUT_LIMIT -> 500;
             case WORKER_LOST, EXECUTION_LOST -> 502;
+            // Not 503: the same server will not be able to do it later either, and the SDK tries 503 again.
+            // The same for a result that breaks its contract: the code would run, and do what it does, once more
+            // (0020).
+            case ISOLATION_UNAVAILABLE, OUTPUT_INVALID -> 501;
             case POLICY_UNAVAILABLE, CAPACITY_EXHAUSTED, NOT_READY, ADMISSION_UNAVAILABLE -> 503;
             case TIMEOUT -> 504;
         };
@@ -53,6 +60,11 @@ public final class Problems {
 
     /** The problem document as JSON text. */
     public static String document(ErrorCode code, String detail, Map<String, Object> details) {
+        return document(code, status(code), detail, details);
+    }
+
+    /** The same for an error whose status pushed code chose. */
+    static String document(ErrorCode code, int status, String detail, Map<String, Object> details) {
         Map<String, Object> error = new LinkedHashMap<>();
         error.put("code", code.name());
         error.put("message", detail);
@@ -60,12 +72,14 @@ public final class Problems {
         Map<String, Object> problem = new LinkedHashMap<>();
         problem.put("type", type(code));
         problem.put("title", code.title());
-        problem.put("status", status(code));
+        problem.put("status", status);
         problem.put("detail", detail);
         problem.put("code", code.name());
         problem.put("error", error);
         try {
-            return JSON.writeValueAsString(problem);
+            // Details name what the caller sent: a token in the wrong place must not come back and go on into the
+            // caller's logs.
+            return TokenText.redacted(JSON.writeValueAsString(problem));
         } catch (JsonProcessingException e) {
             throw new IllegalStateException("details of a refusal must be of JSON kinds", e);
         }

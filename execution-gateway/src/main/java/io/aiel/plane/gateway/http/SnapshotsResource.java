@@ -19,6 +19,13 @@ import jakarta.ws.rs.core.MediaType;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
+import org.eclipse.microprofile.openapi.annotations.Operation;
+import org.eclipse.microprofile.openapi.annotations.enums.SchemaType;
+import org.eclipse.microprofile.openapi.annotations.media.Content;
+import org.eclipse.microprofile.openapi.annotations.media.Schema;
+import org.eclipse.microprofile.openapi.annotations.responses.APIResponse;
+import org.eclipse.microprofile.openapi.annotations.responses.APIResponseSchema;
+import org.eclipse.microprofile.openapi.annotations.tags.Tag;
 import org.jboss.resteasy.reactive.RestPath;
 import org.jboss.resteasy.reactive.RestQuery;
 import org.jboss.resteasy.reactive.RestResponse;
@@ -27,6 +34,7 @@ import org.jspecify.annotations.Nullable;
 /** The snapshots of a project. */
 @Path("/v1/workspaces/{workspace}/projects/{project}/snapshots")
 @Produces(MediaType.APPLICATION_JSON)
+@Tag(name = "Snapshots")
 public class SnapshotsResource {
     private final Snapshots snapshots;
     private final SnapshotSealer sealer;
@@ -83,7 +91,8 @@ public class SnapshotsResource {
     /** A snapshot with its canonical manifest: the digest is over exactly the manifest's bytes as they stand here. */
     @JsonNaming(SnakeCaseStrategy.class)
     public record SnapshotDetail(
-            SnapshotView snapshot, @JsonRawValue String manifest) {}
+            SnapshotView snapshot,
+            @JsonRawValue @Schema(type = SchemaType.OBJECT) String manifest) {}
 
     /** What differs between two snapshots' files, from the first to the second. */
     @JsonNaming(SnakeCaseStrategy.class)
@@ -92,7 +101,8 @@ public class SnapshotsResource {
     /** Lists snapshots, newest first. */
     @GET
     @PlaneAction("snapshot.read")
-    public Uni<SnapshotPage> list(@RestQuery @Nullable Integer limit, @RestQuery @Nullable String cursor) {
+    @Operation(operationId = "listSnapshots", summary = "The snapshots, newest first")
+    public Uni<SnapshotPage> list(@RestQuery @Nullable String limit, @RestQuery @Nullable String cursor) {
         int size = Pages.limit(limit);
         return snapshots
                 .list(call.scope(), Pages.cursor("snap", cursor), size + 1)
@@ -107,6 +117,12 @@ public class SnapshotsResource {
      */
     @POST
     @PlaneAction("snapshot.create")
+    @Operation(operationId = "sealSnapshot", summary = "Make a snapshot of the files as they are")
+    @APIResponse(
+            responseCode = "200",
+            description = "The one that is there already",
+            content = @Content(mediaType = "application/json", schema = @Schema(implementation = SnapshotView.class)))
+    @APIResponseSchema(value = SnapshotView.class, responseCode = "201")
     public Uni<RestResponse<SnapshotView>> seal() {
         return sealer.seal(call.scope(), true).map(outcome -> switch (outcome) {
             case SealOutcome.Sealed done ->
@@ -128,6 +144,7 @@ public class SnapshotsResource {
     @GET
     @Path("{snapshot}")
     @PlaneAction("snapshot.read")
+    @Operation(operationId = "getSnapshot", summary = "One snapshot with its manifest")
     public Uni<SnapshotDetail> get(@RestPath String snapshot) {
         return snapshots
                 .get(call.scope(), snapshot)
@@ -138,6 +155,7 @@ public class SnapshotsResource {
     @GET
     @Path("{snapshot}/diff/{other}")
     @PlaneAction("snapshot.read")
+    @Operation(operationId = "compareSnapshots", summary = "What differs between two snapshots")
     public Uni<DifferenceView> diff(@RestPath String snapshot, @RestPath String other) {
         return snapshots
                 .diff(call.scope(), snapshot, other)

@@ -27,15 +27,24 @@ import java.nio.charset.StandardCharsets;
 import java.time.Clock;
 import java.time.Instant;
 import java.util.Optional;
+import java.util.regex.Pattern;
+import org.eclipse.microprofile.openapi.annotations.Operation;
+import org.eclipse.microprofile.openapi.annotations.enums.SchemaType;
+import org.eclipse.microprofile.openapi.annotations.media.Content;
+import org.eclipse.microprofile.openapi.annotations.media.Schema;
+import org.eclipse.microprofile.openapi.annotations.responses.APIResponse;
+import org.eclipse.microprofile.openapi.annotations.tags.Tag;
 import org.jboss.resteasy.reactive.RestPath;
 import org.jboss.resteasy.reactive.RestQuery;
 import org.jspecify.annotations.Nullable;
 
 /** The signed URLs of files' bytes, and the commit of an upload. */
 @Path("/v1")
+@Tag(name = "Files")
 public class UploadsResource {
     private static final String PUT = "PUT";
     private static final String GET = "GET";
+    private static final Pattern SECONDS = Pattern.compile("[0-9]{1,12}");
 
     private final FileStore files;
     private final SigningKey key;
@@ -106,6 +115,7 @@ public class UploadsResource {
     @Consumes(MediaType.APPLICATION_JSON)
     @Produces(MediaType.APPLICATION_JSON)
     @PlaneAction("files.write")
+    @Operation(operationId = "commitUpload", summary = "Take an upload into the project's files")
     public Uni<CommittedView> commit(@RestPath String upload, @Nullable Commit body) {
         UploadId id = Refusal.orNotFound(() -> UploadId.parse(upload));
         Optional<Long> expected = Optional.ofNullable(body).map(Commit::expectedVersion);
@@ -124,18 +134,21 @@ public class UploadsResource {
     @Path("signed/uploads/{upload}")
     @Produces(MediaType.APPLICATION_JSON)
     @Tokenless(reason = "the URL is signed for this upload")
+    @Operation(operationId = "putUpload", summary = "Send the bytes of a signed upload")
     public Uni<Response> put(
             @RestPath String upload,
             @RestQuery @Nullable String path,
-            @RestQuery @Nullable Long expires,
+            @RestQuery @Nullable String expires,
             @RestQuery @Nullable String signature) {
         return key.urls()
                 .invoke(urls -> check(urls, PUT, upload, path, expires, signature))
                 .chain(() -> files.awaiting(Refusal.orNotFound(() -> UploadId.parse(upload))))
                 .invoke(this::checkHead)
-                .chain(signed -> receiving
-                        .receive(routing.request(), signed.sizeBytes(), config.uploadReceiveTimeout())
-                        .chain(bytes -> files.store(signed, bytes)))
+                .chain(signed -> receiving.receive(
+                        routing.request(),
+                        signed.sizeBytes(),
+                        config.uploadReceiveTimeout(),
+                        bytes -> files.store(signed, bytes)))
                 .map(_ -> Response.ok("{}", MediaType.APPLICATION_JSON_TYPE).build());
     }
 
@@ -143,14 +156,25 @@ public class UploadsResource {
     @GET
     @Path("signed/blobs/{digest}")
     @Tokenless(reason = "the URL is signed for this blob")
+    @Operation(operationId = "getBlob", summary = "Get the bytes of a signed download")
+    @APIResponse(
+            responseCode = "200",
+            description = "The bytes",
+            content =
+                    @Content(
+                            mediaType = "application/octet-stream",
+                            schema = @Schema(type = SchemaType.STRING, format = "binary")))
     public Uni<Response> get(
             @RestPath String digest,
             @RestQuery @Nullable String path,
-            @RestQuery @Nullable Long expires,
+            @RestQuery @Nullable String expires,
             @RestQuery @Nullable String signature) {
         return key.urls()
                 .invoke(urls -> check(urls, GET, digest, path, expires, signature))
-                .chain(() -> files.blob(Refusal.orNotFound(() -> Digest.ofHex(digest))))
+                .chain(() -> files.blobSize(Refusal.orNotFound(() -> Digest.ofHex(digest))))
+                .chain(receiving::room)
+                .invoke(this::holdUntilSent)
+                .chain(() -> files.blob(Digest.ofHex(digest)))
                 // Somebody else's content comes from our address: a browser must neither run nor guess at it.
                 .map(bytes -> Response.ok(bytes, MediaType.APPLICATION_OCTET_STREAM_TYPE)
                         .header("Cache-Control", "private, no-store")
@@ -160,17 +184,29 @@ public class UploadsResource {
                         .build());
     }
 
+    /** The bytes are in memory until the caller has them; one who takes too long loses the connection. */
+    private void holdUntilSent(ByteBudget.Share share) {
+        long timer = routing.vertx().setTimer(config.uploadReceiveTimeout().toMillis(), _ -> {
+            var _ = routing.request().connection().close();
+        });
+        routing.addEndHandler(_ -> {
+            share.close();
+            routing.vertx().cancelTimer(timer);
+        });
+    }
+
     private void check(
             SignedUrls urls,
             String method,
             String subject,
             @Nullable String path,
-            @Nullable Long expires,
+            @Nullable String expires,
             @Nullable String signature) {
         if (path == null
                 || expires == null
+                || !SECONDS.matcher(expires).matches()
                 || signature == null
-                || !urls.holds(method, subject, path, expires, signature, clock.instant())) {
+                || !urls.holds(method, subject, path, Long.parseLong(expires), signature, clock.instant())) {
             throw new Refusal(
                     ErrorCode.SIGNED_URL_INVALID,
                     "The signed URL is changed, expired or for something else; sign a new one.");
@@ -184,6 +220,15 @@ public class UploadsResource {
             throw new Refusal(
                     ErrorCode.SIGNED_URL_INVALID,
                     "The upload was signed for Content-Type " + signed.contentType() + "; send exactly that.");
+        }
+        // RFC 9110, sections 8.4 and 14.5: what is not understood must not be stored as if it were the file.
+        String encoding = request.getHeader("Content-Encoding");
+        if (encoding != null && !encoding.equalsIgnoreCase("identity")) {
+            throw new Refusal(
+                    ErrorCode.UNSUPPORTED_MEDIA_TYPE, "An upload's body is not encoded; send the bytes as they are.");
+        }
+        if (request.getHeader("Content-Range") != null) {
+            throw new Refusal(ErrorCode.MALFORMED_REQUEST, "An upload comes in one piece; Content-Range is not taken.");
         }
         String length = request.getHeader("Content-Length");
         if (length != null && !length.equals(Long.toString(signed.sizeBytes()))) {

@@ -1,14 +1,11 @@
 package io.aiel.plane.gateway.identity;
 
-import io.aiel.plane.audit.AuditEvent;
 import io.aiel.plane.gateway.http.CallContext;
 import io.aiel.plane.gateway.http.PlaneAction;
 import io.aiel.plane.gateway.http.ProblemMappers;
 import io.aiel.plane.gateway.http.Refusal;
 import io.aiel.plane.gateway.http.Tokenless;
-import io.aiel.plane.policy.PolicyEngine;
 import io.aiel.plane.policy.PolicyInput;
-import io.aiel.plane.vocabulary.Decision;
 import io.aiel.plane.vocabulary.ErrorCode;
 import io.aiel.plane.vocabulary.WorkspaceId;
 import io.smallrye.mutiny.Uni;
@@ -20,8 +17,6 @@ import jakarta.ws.rs.container.ResourceInfo;
 import jakarta.ws.rs.core.MultivaluedMap;
 import java.lang.reflect.Method;
 import java.time.Clock;
-import java.util.LinkedHashMap;
-import java.util.Map;
 import java.util.Optional;
 import org.jboss.logging.Logger;
 import org.jboss.resteasy.reactive.server.ServerRequestFilter;
@@ -43,10 +38,7 @@ public class ActionFilter {
     Directory directory;
 
     @Inject
-    PolicyEngine policy;
-
-    @Inject
-    ControlJournal journal;
+    ActionDecisions decisions;
 
     @Inject
     CallContext call;
@@ -108,13 +100,12 @@ public class ActionFilter {
     }
 
     private Uni<Void> decide(String action, MultivaluedMap<String, String> path) {
-        String resource = resource(path);
-        Decision decision = policy.decide(new PolicyInput(
+        PolicyInput question = new PolicyInput(
                 call.principal(),
                 action,
                 call.projectScope(),
                 Optional.empty(),
-                resource,
+                resource(path),
                 Optional.empty(),
                 Optional.empty(),
                 false,
@@ -124,15 +115,8 @@ public class ActionFilter {
                 call.sourceAddress(),
                 call.traceId(),
                 call.requestId(),
-                call.workspace()));
-        return switch (decision) {
-            case Decision.Allow _ -> Uni.createFrom().voidItem();
-            case Decision.Deny deny ->
-                journal.record(call.auditContext(), new AuditEvent.AccessDenied(action, resource, deny))
-                        .onFailure()
-                        .transform(this::unrecorded)
-                        .chain(() -> Uni.createFrom().failure(refusal(action, deny)));
-        };
+                call.workspace());
+        return decisions.decide(question, call.auditContext());
     }
 
     /** What the call is about: the id in the path beside workspace and project, else the project, the workspace, the tenant. */
@@ -147,30 +131,5 @@ public class ActionFilter {
                 .map(scope -> scope.project().value())
                 .or(() -> call.workspace().map(WorkspaceId::value))
                 .orElseGet(() -> call.principal().tenant().value());
-    }
-
-    private Refusal unrecorded(Throwable failure) {
-        LOG.errorf(failure, "a denial could not be recorded requestId=%s", call.requestId());
-        return new Refusal(
-                        ErrorCode.NOT_READY, "The call was refused, and that could not be recorded; try again shortly.")
-                .retryAfter(1);
-    }
-
-    private static Refusal refusal(String action, Decision.Deny deny) {
-        Map<String, Object> details = new LinkedHashMap<>();
-        details.put("action", action);
-        details.put("reasons", deny.reasons());
-        details.put("decision_id", deny.id().value());
-        if (deny.undecided()) {
-            return new Refusal(
-                            ErrorCode.POLICY_UNAVAILABLE,
-                            "No valid policy decision about " + action + " could be had, so it is denied.",
-                            details)
-                    .retryAfter(2);
-        }
-        return new Refusal(
-                ErrorCode.POLICY_DENIED,
-                "The policy does not allow " + action + ": " + String.join("; ", deny.reasons()),
-                details);
     }
 }

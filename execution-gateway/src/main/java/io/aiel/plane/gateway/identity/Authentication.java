@@ -22,9 +22,11 @@ import java.time.Duration;
 import java.time.OffsetDateTime;
 import java.util.ArrayList;
 import java.util.EnumSet;
+import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import org.jboss.logging.Logger;
@@ -46,15 +48,21 @@ final class Authentication {
     private static final Duration CACHE_TTL_MAX = Duration.ofSeconds(2);
     private static final int SENT_MAX = 256;
 
-    private static final String LOOKUP = """
+    private static final String HOLDER = """
             SELECT t.id, t.tenant_id, t.principal_id, t.scopes, t.roles, t.workspace_id, t.project_id, t.expires_at,
                    p.kind, coalesce(p.email, p.name) AS display_name,
                    t.last_used_at IS NULL OR t.last_used_at < now() - interval '5 minutes' AS use_unrecorded,
                    (SELECT string_agg(concat_ws('|', g.role, g.workspace_id, g.project_id), ' ')
                       FROM role_grants g WHERE g.principal_id = p.id) AS grants
               FROM tokens t JOIN principals p ON p.id = t.principal_id
-             WHERE t.hash = $1 AND t.revoked_at IS NULL AND t.expires_at > now() AND p.disabled_at IS NULL
+             WHERE %s AND t.revoked_at IS NULL AND t.expires_at > now() AND p.disabled_at IS NULL
             """;
+
+    private static final String BY_HASH = HOLDER.formatted("t.hash = $1");
+
+    private static final String BY_ID = HOLDER.formatted("t.id = $1");
+
+    private static final String BY_IDS = HOLDER.formatted("t.id = any($1::text[])");
 
     private static final String RECORD_USE = "UPDATE tokens SET last_used_at = now() WHERE id = $1"
             + " AND (last_used_at IS NULL OR last_used_at < now() - interval '5 minutes')";
@@ -77,7 +85,12 @@ final class Authentication {
 
     /** Who sent these headers; empty when that is not proved. */
     Uni<Optional<Caller>> authenticate(MultiMap headers) {
-        return presented(headers.getAll(API_TOKEN), headers.getAll(AUTHORIZATION))
+        return authenticate(headers.getAll(API_TOKEN), headers.getAll(AUTHORIZATION));
+    }
+
+    /** The same, with the values of the two headers. */
+    Uni<Optional<Caller>> authenticate(List<String> apiTokens, List<String> authorizations) {
+        return presented(apiTokens, authorizations)
                 .map(this::authenticate)
                 .orElseGet(() -> Uni.createFrom().item(Optional.empty()));
     }
@@ -86,6 +99,13 @@ final class Authentication {
     Uni<Optional<Caller>> authenticate(TokenSecret token) {
         return callers.get(token.hash(), this::lookUp)
                 .map(found -> found.filter(caller -> !caller.expired(clock.instant())));
+    }
+
+    /** Who sent these headers, when that is remembered and so needs no lookup; empty says nothing about the sender. */
+    Optional<Caller> remembered(MultiMap headers) {
+        return presented(headers.getAll(API_TOKEN), headers.getAll(AUTHORIZATION))
+                .flatMap(token -> callers.known(token.hash()))
+                .filter(caller -> !caller.expired(clock.instant()));
     }
 
     /** To be called after every committed change of tokens, principals or grants: none of them is believed any more. */
@@ -109,19 +129,40 @@ final class Authentication {
         return only.length() > SENT_MAX ? Optional.empty() : TokenSecret.parse(only);
     }
 
+    /** Whose token this is, without having seen it, as the database says now; empty when it is no longer valid. */
+    Uni<Optional<Caller>> holder(TokenId token) {
+        return lookUp(BY_ID, token.value());
+    }
+
+    /** Whose tokens these are, as the database says now; those that are no longer valid are left out. */
+    Uni<Map<TokenId, Caller>> holders(Set<TokenId> tokens) {
+        String[] ids = tokens.stream().map(TokenId::value).toArray(String[]::new);
+        return inTime(database.preparedQuery(BY_IDS)
+                .execute(Tuple.of((Object) ids))
+                .map(rows -> {
+                    Map<TokenId, Caller> holders = new HashMap<>();
+                    rows.forEach(row -> {
+                        Caller caller = caller(row);
+                        holders.put(caller.token(), caller);
+                    });
+                    return holders;
+                }));
+    }
+
     private Uni<Optional<Caller>> lookUp(Digest hash) {
-        return database.preparedQuery(LOOKUP)
-                .execute(Tuple.of(hash.value()))
-                .chain(this::read)
-                .ifNoItem()
-                .after(lookupTimeout)
-                .fail()
-                .onFailure()
-                .transform(failure -> {
-                    LOG.warnf("tokens cannot be looked up: %s", failure.toString());
-                    return new Refusal(ErrorCode.NOT_READY, "Callers cannot be recognised now; try again shortly.")
-                            .retryAfter(1);
-                });
+        return lookUp(BY_HASH, hash.value());
+    }
+
+    private Uni<Optional<Caller>> lookUp(String sql, String key) {
+        return inTime(database.preparedQuery(sql).execute(Tuple.of(key)).chain(this::read));
+    }
+
+    private <T> Uni<T> inTime(Uni<T> lookup) {
+        return lookup.ifNoItem().after(lookupTimeout).fail().onFailure().transform(failure -> {
+            LOG.warnf("tokens cannot be looked up: %s", failure.toString());
+            return new Refusal(ErrorCode.NOT_READY, "Callers cannot be recognised now; try again shortly.")
+                    .retryAfter(1);
+        });
     }
 
     private Uni<Optional<Caller>> read(RowSet<Row> rows) {

@@ -74,6 +74,14 @@ final class BriefCache<K, V> {
         return mine == null ? answer : answer.emitOn(task -> mine.runOnContext(_ -> task.run()));
     }
 
+    /** What is remembered of {@code key}; looks nothing up. */
+    Optional<V> known(K key) {
+        Entry<V> known = entries.get(key);
+        return known == null || nanoTime.getAsLong() - known.startedAt > ttl.toNanos()
+                ? Optional.empty()
+                : Optional.ofNullable(known.found);
+    }
+
     /** Forgets everything, lookups under way included. */
     void forgetAll() {
         entries.clear();

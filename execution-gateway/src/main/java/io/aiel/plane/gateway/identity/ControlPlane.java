@@ -14,6 +14,7 @@ import io.aiel.plane.vocabulary.TenantId;
 import io.aiel.plane.vocabulary.TokenId;
 import io.aiel.plane.vocabulary.WorkspaceId;
 import io.smallrye.mutiny.Uni;
+import io.vertx.mutiny.sqlclient.Pool;
 import jakarta.inject.Singleton;
 import java.time.Clock;
 import java.time.Duration;
@@ -35,14 +36,26 @@ import org.jspecify.annotations.Nullable;
 @Singleton
 final class ControlPlane {
     private static final Duration LIMIT = Duration.ofSeconds(10);
+
+    /** A change may be slow, but only while the database answers others: after this time it is asked. */
+    private static final Duration PATIENCE = Duration.ofMillis(1_200);
+
+    private static final Duration PING_LIMIT = Duration.ofMillis(500);
     private static final String UNIQUE_VIOLATION = "23505";
 
+    private final Pool database;
     private final Mutiny.SessionFactory sessions;
     private final ControlAudit audit;
     private final Authentication authentication;
     private final Clock clock;
 
-    ControlPlane(Mutiny.SessionFactory sessions, ControlAudit audit, Authentication authentication, Clock clock) {
+    ControlPlane(
+            Pool database,
+            Mutiny.SessionFactory sessions,
+            ControlAudit audit,
+            Authentication authentication,
+            Clock clock) {
+        this.database = database;
         this.sessions = sessions;
         this.audit = audit;
         this.authentication = authentication;
@@ -65,13 +78,27 @@ final class ControlPlane {
 
     /** Runs {@code work} in one read-only session. */
     <T> Uni<T> read(Function<Mutiny.Session, Uni<T>> work) {
-        return sessions.withSession(session -> {
+        return bounded(Uni.createFrom()
+                .deferred(() -> sessions.withSession(session -> {
                     session.setDefaultReadOnly(true);
                     return work.apply(session);
-                })
-                .ifNoItem()
-                .after(LIMIT)
-                .fail();
+                })));
+    }
+
+    /** Fails soon when the database is away, and later when it is only slow; the work goes on to its end either way. */
+    private <T> Uni<T> bounded(Uni<T> work) {
+        // Deferred, so that whoever tries again does the work again and is not told of the first failure once more.
+        return Uni.createFrom().deferred(() -> {
+            Uni<T> once = work.memoize().indefinitely();
+            return once.ifNoItem()
+                    .after(PATIENCE)
+                    .recoverWithUni(() -> database.query("SELECT 1")
+                            .execute()
+                            .ifNoItem()
+                            .after(PING_LIMIT)
+                            .fail()
+                            .chain(() -> once.ifNoItem().after(LIMIT).fail()));
+        });
     }
 
     /**
@@ -79,10 +106,7 @@ final class ControlPlane {
      * must be unique and is not ends in {@link ErrorCode#ALREADY_EXISTS}.
      */
     <T> Uni<T> change(Function<Mutiny.Session, Uni<T>> work) {
-        return sessions.withTransaction((session, _) -> work.apply(session))
-                .ifNoItem()
-                .after(LIMIT)
-                .fail()
+        return bounded(Uni.createFrom().deferred(() -> sessions.withTransaction((session, _) -> work.apply(session))))
                 .onFailure(ControlPlane::duplicate)
                 .transform(_ -> new Refusal(
                         ErrorCode.ALREADY_EXISTS, "There is one with this slug, name or e-mail address already."))

@@ -74,6 +74,11 @@ final class Directory {
                                 new ProjectId(row.getString("project")))));
     }
 
+    /** That project, when it is remembered and so needs no lookup; empty says nothing about it. */
+    Optional<ProjectScope> remembered(TenantId tenant, String workspace, String name) {
+        return projects.known(new Key(tenant, workspace, name));
+    }
+
     private <T> Uni<Optional<T>> one(String sql, Tuple parameters, Function<Row, T> read) {
         return database.preparedQuery(sql)
                 .execute(parameters)

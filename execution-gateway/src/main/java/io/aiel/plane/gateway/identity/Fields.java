@@ -3,6 +3,7 @@ package io.aiel.plane.gateway.identity;
 import io.aiel.plane.gateway.http.Refusal;
 import io.aiel.plane.vocabulary.ErrorCode;
 import io.aiel.plane.vocabulary.Role;
+import io.aiel.plane.vocabulary.TokenText;
 import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.LinkedHashMap;
@@ -69,6 +70,10 @@ final class Fields {
             wrong(pointer, "needs 1 to " + NAME_MAX + " characters, none of them a control character");
             return "";
         }
+        if (TokenText.isIn(value)) {
+            wrong(pointer, "holds a token, which would go on record; revoke that token and choose another name");
+            return "";
+        }
         return value.strip();
     }
 
@@ -78,7 +83,7 @@ final class Fields {
     }
 
     String email(String pointer, @Nullable String value) {
-        if (value == null || !EMAIL.matcher(value).matches()) {
+        if (value == null || !EMAIL.matcher(value).matches() || TokenText.isIn(value)) {
             wrong(pointer, "needs an e-mail address");
             return "";
         }

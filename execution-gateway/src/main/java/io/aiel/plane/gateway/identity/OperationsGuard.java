@@ -13,8 +13,8 @@ import java.util.Set;
 
 /**
  * Stands before everything that is not under {@code /v1/}: metrics, OpenAPI, the overview of health checks and whatever an
- * extension adds. Open without a token are liveness and readiness, spelt exactly so; all else takes a token with the scope
- * {@code platform.*} and the role operator or admin, because it shows what concerns all tenants.
+ * extension adds. Open without a token are liveness, readiness and the metadata of protected resources, spelt exactly so; all else takes
+ * a token with the scope {@code platform.*} and the role operator or admin, because it shows what concerns all tenants.
  *
  * <p>It decides on the path as the router has normalised it, the same text that routes are matched with, so no spelling is
  * seen differently here and there. What it lets through under {@code /v1/} is guarded again by {@link ActionFilter}.
@@ -23,6 +23,10 @@ import java.util.Set;
 final class OperationsGuard {
     private static final Set<String> OPEN = Set.of("/q/health/live", "/q/health/ready");
     private static final String API = "/v1/";
+
+    /** What RFC 9728 has told to whoever has no token yet. */
+    private static final String PROTECTED_RESOURCES = "/.well-known/oauth-protected-resource/v1/";
+
     private static final int AFTER_REQUEST_ID = 9_000;
 
     private final Authentication authentication;
@@ -38,7 +42,10 @@ final class OperationsGuard {
     private void guard(RoutingContext routing) {
         String sent = routing.request().path();
         String normalised = routing.normalizedPath();
-        if (normalised.startsWith(API) || (sent != null && OPEN.contains(sent) && sent.equals(normalised))) {
+        boolean open = sent != null
+                && sent.equals(normalised)
+                && (OPEN.contains(sent) || sent.startsWith(PROTECTED_RESOURCES));
+        if (normalised.startsWith(API) || open) {
             routing.next();
             return;
         }

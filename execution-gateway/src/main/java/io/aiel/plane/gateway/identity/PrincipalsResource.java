@@ -25,6 +25,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import org.eclipse.microprofile.openapi.annotations.Operation;
+import org.eclipse.microprofile.openapi.annotations.responses.APIResponseSchema;
 import org.eclipse.microprofile.openapi.annotations.tags.Tag;
 import org.hibernate.reactive.mutiny.Mutiny;
 import org.jboss.resteasy.reactive.ResponseStatus;
@@ -54,6 +55,7 @@ class PrincipalsResource {
     @ResponseStatus(201)
     @PlaneAction("principal.create")
     @Operation(operationId = "createPrincipal", summary = "Makes a user or a service account, with roles")
+    @APIResponseSchema(value = Views.Principal.class, responseCode = "201")
     public Uni<Views.Principal> create(Drafts.@Nullable Principal draft) {
         Fields fields = new Fields();
         Drafts.Principal wanted = Fields.body(draft);
@@ -137,6 +139,7 @@ class PrincipalsResource {
     @ResponseStatus(201)
     @PlaneAction("principal.create")
     @Operation(operationId = "grantRole", summary = "Gives a role, in the tenant, a workspace or a project")
+    @APIResponseSchema(value = Views.Grant.class, responseCode = "201")
     public Uni<Views.Grant> addGrant(@PathParam("principal") String principal, Drafts.@Nullable Grant draft) {
         PrincipalId id = Refusal.orNotFound(() -> PrincipalId.parse(principal));
         Fields fields = new Fields();

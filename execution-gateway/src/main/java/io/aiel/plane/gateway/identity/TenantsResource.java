@@ -23,6 +23,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import org.eclipse.microprofile.openapi.annotations.Operation;
+import org.eclipse.microprofile.openapi.annotations.responses.APIResponseSchema;
 import org.eclipse.microprofile.openapi.annotations.tags.Tag;
 import org.hibernate.reactive.mutiny.Mutiny;
 import org.jboss.resteasy.reactive.ResponseStatus;
@@ -50,6 +51,7 @@ class TenantsResource {
     @ResponseStatus(201)
     @PlaneAction("tenant.create")
     @Operation(operationId = "createTenant", summary = "Makes a tenant, optionally with its first administrator")
+    @APIResponseSchema(value = Views.Tenant.class, responseCode = "201")
     public Uni<Views.Tenant> create(Drafts.@Nullable Tenant draft) {
         Fields fields = new Fields();
         Drafts.Tenant wanted = Fields.body(draft);

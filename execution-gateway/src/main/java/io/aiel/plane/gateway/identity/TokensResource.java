@@ -28,6 +28,7 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import org.eclipse.microprofile.openapi.annotations.Operation;
+import org.eclipse.microprofile.openapi.annotations.responses.APIResponseSchema;
 import org.eclipse.microprofile.openapi.annotations.tags.Tag;
 import org.hibernate.reactive.mutiny.Mutiny;
 import org.jboss.resteasy.reactive.ResponseStatus;
@@ -58,6 +59,7 @@ class TokensResource {
     @ResponseStatus(201)
     @PlaneAction("token.create")
     @Operation(operationId = "createToken", summary = "Makes a token; its secret is in this answer only")
+    @APIResponseSchema(value = Views.Token.class, responseCode = "201")
     public Uni<Views.Token> create(Drafts.@Nullable Token draft) {
         Fields fields = new Fields();
         Drafts.Token wanted = Fields.body(draft);

@@ -7,6 +7,8 @@ import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import java.time.Instant;
 import java.util.Collection;
 import java.util.List;
+import org.eclipse.microprofile.openapi.annotations.enums.SchemaType;
+import org.eclipse.microprofile.openapi.annotations.media.Schema;
 import org.jspecify.annotations.Nullable;
 
 /** What the control plane answers with. */
@@ -22,7 +24,7 @@ final class Views {
     record Me(
             String userId,
             String id,
-            @Nullable String email,
+            @Schema(nullable = true) @Nullable String email,
             String name,
             String kind,
             String tenantId,
@@ -73,7 +75,7 @@ final class Views {
             String workspaceId,
             String slug,
             String name,
-            @JsonRawValue String settings,
+            @JsonRawValue @Schema(type = SchemaType.OBJECT) String settings,
             Instant createdAt) {
         static Project of(ProjectRow row) {
             return new Project(row.id, row.workspaceId, row.slug, row.name, row.settings, row.createdAt);

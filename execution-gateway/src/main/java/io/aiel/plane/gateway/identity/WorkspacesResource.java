@@ -11,12 +11,17 @@ import jakarta.inject.Inject;
 import jakarta.ws.rs.Consumes;
 import jakarta.ws.rs.GET;
 import jakarta.ws.rs.POST;
+import jakarta.ws.rs.PUT;
 import jakarta.ws.rs.Path;
 import jakarta.ws.rs.Produces;
 import jakarta.ws.rs.QueryParam;
 import jakarta.ws.rs.core.MediaType;
 import java.util.Map;
 import org.eclipse.microprofile.openapi.annotations.Operation;
+import org.eclipse.microprofile.openapi.annotations.media.Content;
+import org.eclipse.microprofile.openapi.annotations.media.Schema;
+import org.eclipse.microprofile.openapi.annotations.parameters.RequestBody;
+import org.eclipse.microprofile.openapi.annotations.responses.APIResponseSchema;
 import org.eclipse.microprofile.openapi.annotations.tags.Tag;
 import org.jboss.resteasy.reactive.ResponseStatus;
 import org.jspecify.annotations.Nullable;
@@ -27,8 +32,6 @@ import org.jspecify.annotations.Nullable;
 @Consumes(MediaType.APPLICATION_JSON)
 @Tag(name = "Control plane")
 class WorkspacesResource {
-    private static final int SETTINGS_MAX = 16 * 1024;
-
     @Inject
     CallContext call;
 
@@ -42,6 +45,7 @@ class WorkspacesResource {
     @ResponseStatus(201)
     @PlaneAction("workspace.create")
     @Operation(operationId = "createWorkspace", summary = "Makes a workspace")
+    @APIResponseSchema(value = Views.Workspace.class, responseCode = "201")
     public Uni<Views.Workspace> createWorkspace(Drafts.@Nullable Workspace draft) {
         Fields fields = new Fields();
         Drafts.Workspace wanted = Fields.body(draft);
@@ -83,12 +87,13 @@ class WorkspacesResource {
     @ResponseStatus(201)
     @PlaneAction("project.create")
     @Operation(operationId = "createProject", summary = "Makes a project")
+    @APIResponseSchema(value = Views.Project.class, responseCode = "201")
     public Uni<Views.Project> createProject(Drafts.@Nullable Project draft) {
         Fields fields = new Fields();
         Drafts.Project wanted = Fields.body(draft);
         String slug = fields.slug("/slug", wanted.slug());
         String name = fields.nameOr("/name", wanted.name(), slug);
-        String settings = settings(fields, wanted.settings());
+        String settings = ProjectSettings.text(fields, "/settings", wanted.settings());
         fields.check();
         ProjectRow row = plane.project(tenant(), workspace(), slug, name, settings);
         return plane.change(session -> plane.created(
@@ -129,19 +134,30 @@ class WorkspacesResource {
                 .map(Views.Project::of);
     }
 
-    private static String settings(Fields fields, @Nullable JsonNode settings) {
-        if (settings == null || settings.isNull()) {
-            return "{}";
-        }
-        if (!settings.isObject()) {
-            fields.wrong("/settings", "must be a JSON object");
-            return "{}";
-        }
-        String text = settings.toString();
-        if (text.length() > SETTINGS_MAX) {
-            fields.wrong("/settings", "must not be longer than " + SETTINGS_MAX + " characters");
-        }
-        return text;
+    /** Whoever may make a project may set how it behaves. */
+    @PUT
+    @Path("/{workspace}/projects/{project}/settings")
+    @PlaneAction("project.create")
+    @Operation(
+            operationId = "setProjectSettings",
+            summary = "Sets how a project behaves",
+            description = "Replaces its settings; those that are left out are as at first.")
+    @RequestBody(
+            required = true,
+            content = @Content(mediaType = "application/json", schema = @Schema(ref = "ProjectSettings")))
+    public Uni<Views.Project> setSettings(@Nullable JsonNode settings) {
+        Fields fields = new Fields();
+        String text = ProjectSettings.text(fields, "", Fields.body(settings));
+        fields.check();
+        return plane.change(
+                session -> session.find(ProjectRow.class, call.scope().project().value())
+                        .onItem()
+                        .ifNull()
+                        .failWith(Refusal::notFound)
+                        .invoke(row -> row.settings = text)
+                        .call(row -> plane.changed(
+                                session, call.auditContext(), "project.settings", row.id, ProjectSettings.facts(text)))
+                        .map(Views.Project::of));
     }
 
     private TenantId tenant() {

@@ -79,14 +79,23 @@ final class AuditServers implements AutoCloseable {
         return relay(outbox, Duration.ofMinutes(10));
     }
 
+    /** A relay to whose broker the telemetry topic is a name that it refuses. */
+    OutboxRelay relayWithoutTelemetry(PgOutbox outbox) {
+        return relay(outbox, Duration.ofMinutes(10), "no topic has such a name");
+    }
+
     OutboxRelay relay(PgOutbox outbox, Duration republishAfter) {
+        return relay(outbox, republishAfter, telemetryTopic);
+    }
+
+    private OutboxRelay relay(PgOutbox outbox, Duration republishAfter, String telemetry) {
         OutboxRelay relay = new OutboxRelay(
                 pool,
                 outbox,
                 new RelaySettings(
                         kafka,
                         auditTopic,
-                        telemetryTopic,
+                        telemetry,
                         200,
                         Duration.ofMillis(50),
                         Duration.ofSeconds(4),

@@ -150,6 +150,8 @@ class ExecutionJournalTest {
                 "",
                 Instant.EPOCH,
                 List.of(),
+                Optional.empty(),
+                Optional.empty(),
                 List.of(),
                 StreamPosition.start("execution/" + id));
     }

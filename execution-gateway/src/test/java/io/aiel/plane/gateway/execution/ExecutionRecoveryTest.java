@@ -1,53 +1,22 @@
 package io.aiel.plane.gateway.execution;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.aiel.plane.audit.AuditChain;
-import io.aiel.plane.audit.AuditCodec;
-import io.aiel.plane.audit.AuditContext;
-import io.aiel.plane.audit.AuditEvent;
-import io.aiel.plane.audit.AuditRecord;
-import io.aiel.plane.audit.OutboxBudget;
-import io.aiel.plane.audit.PgOutbox;
-import io.aiel.plane.gateway.EmbeddedServers;
 import io.aiel.plane.vocabulary.Decision;
 import io.aiel.plane.vocabulary.DecisionId;
 import io.aiel.plane.vocabulary.Digest;
 import io.aiel.plane.vocabulary.ExecutionId;
 import io.aiel.plane.vocabulary.JsonText;
-import io.aiel.plane.vocabulary.Obligations;
-import io.aiel.plane.vocabulary.Principal;
-import io.aiel.plane.vocabulary.PrincipalId;
-import io.aiel.plane.vocabulary.PrincipalKind;
-import io.aiel.plane.vocabulary.ProjectId;
-import io.aiel.plane.vocabulary.ProjectScope;
-import io.aiel.plane.vocabulary.ResolvedCapability;
-import io.aiel.plane.vocabulary.SnapshotRef;
-import io.aiel.plane.vocabulary.TenantId;
-import io.aiel.plane.vocabulary.TokenId;
-import io.aiel.plane.vocabulary.Usage;
-import io.aiel.plane.vocabulary.WorkspaceId;
-import io.opentelemetry.context.Context;
 import io.smallrye.mutiny.Uni;
-import io.vertx.core.json.JsonObject;
-import io.vertx.mutiny.core.Vertx;
-import io.vertx.mutiny.pgclient.PgBuilder;
-import io.vertx.mutiny.sqlclient.Pool;
 import io.vertx.mutiny.sqlclient.Tuple;
-import io.vertx.pgclient.PgConnectOptions;
-import io.vertx.sqlclient.PoolOptions;
 import java.time.Clock;
 import java.time.Duration;
-import java.time.Instant;
-import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
-import java.util.Optional;
-import java.util.Set;
 import java.util.UUID;
-import org.flywaydb.core.Flyway;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -57,107 +26,7 @@ import org.junit.jupiter.api.Test;
  * statement, {@link #writesOneTerminalRecordWhoeverClosesFirst} fails: the second closure takes effect, and only the outbox's
  * unique key keeps its record out.
  */
-class ExecutionRecoveryTest {
-    private static final Duration LIMIT = Duration.ofSeconds(10);
-    private static final AuditCodec CODEC = new AuditCodec(Clock.systemUTC());
-    private static final ProjectScope SCOPE =
-            new ProjectScope(TenantId.create(), WorkspaceId.create(), ProjectId.create());
-
-    private static Vertx vertx;
-    private static Pool pool;
-    private static PgOutbox outbox;
-
-    @BeforeAll
-    static void connect() {
-        Map<String, String> settings = EmbeddedServers.settings(false);
-        Flyway.configure()
-                .dataSource(
-                        settings.get("quarkus.datasource.jdbc.url"),
-                        settings.get("quarkus.datasource.username"),
-                        settings.get("quarkus.datasource.password"))
-                .load()
-                .migrate();
-        vertx = Vertx.vertx();
-        pool = PgBuilder.pool()
-                .with(new PoolOptions().setMaxSize(4))
-                .connectingTo(PgConnectOptions.fromUri(settings.get("quarkus.datasource.reactive.url"))
-                        .setUser(settings.get("quarkus.datasource.username"))
-                        .setPassword(settings.get("quarkus.datasource.password")))
-                .using(vertx)
-                .build();
-        outbox = new PgOutbox(pool, new OutboxBudget(1_000_000, 1L << 40), Duration.ofMinutes(1), LIMIT);
-    }
-
-    @AfterAll
-    static void disconnect() {
-        pool.close().await().atMost(LIMIT);
-        vertx.close().await().atMost(LIMIT);
-    }
-
-    /** One start of a server. */
-    private static final class Server {
-        private final LiveExecutions live = new LiveExecutions();
-        private final ExecutionJournal journal;
-        private final ExecutionRecovery recovery;
-
-        Server(String node) {
-            String incarnation = UUID.randomUUID().toString();
-            PostgresExecutionStore store = new PostgresExecutionStore(pool, outbox, incarnation, LIMIT);
-            journal = new ExecutionJournal(store::write, 100, 1_000, 2);
-            recovery = new ExecutionRecovery(
-                    pool, journal, live, CODEC, Clock.systemUTC(), node, incarnation, Duration.ofSeconds(30), LIMIT);
-        }
-
-        int start() {
-            return await(recovery.start());
-        }
-
-        Started admit() {
-            ExecutionId id = ExecutionId.create();
-            AuditChain chain = AuditChain.begin(CODEC, context(), id);
-            Decision decision = new Decision.Allow(
-                    DecisionId.create(), Digest.of("policy"), new JsonText("{}"), List.of(), Obligations.NONE);
-            AuditRecord first = chain.append(new AuditEvent.ExecutionAdmitted(id));
-            Admission admission = new Admission(
-                    id,
-                    new Caller(principal(), SCOPE, "req", "", "", "", "", Context.root()),
-                    target(),
-                    "invoke",
-                    decision,
-                    Optional.empty(),
-                    Digest.of("{}"),
-                    30_000,
-                    Instant.now(),
-                    List.of(first),
-                    chain.position());
-            live.add(id);
-            assertThat(await(journal.write(admission))).isTrue();
-            return new Started(id, chain);
-        }
-
-        Uni<Boolean> close(Started started) {
-            AuditRecord record = started.chain()
-                    .append(new AuditEvent.ExecutionFinished(
-                            started.id(), "succeeded", 200, "", Optional.empty(), Usage.NONE, new JsonText("{}"), "w"));
-            return journal.write(new Closure(
-                    started.id(),
-                    ExecutionStatus.SUCCEEDED,
-                    200,
-                    "",
-                    "",
-                    Optional.empty(),
-                    Usage.NONE,
-                    new JsonText("{}"),
-                    "w",
-                    Instant.now(),
-                    List.of(new JsonText("{\"event\":\"a\"}")),
-                    List.of(record),
-                    started.chain().position()));
-        }
-    }
-
-    private record Started(ExecutionId id, AuditChain chain) {}
-
+class ExecutionRecoveryTest extends ExecutionsOnPostgres {
     @Test
     void closesWhatAnEarlierStartOfTheSameNodeLeftRunning() {
         String node = "node-" + UUID.randomUUID();
@@ -243,70 +112,249 @@ class ExecutionRecoveryTest {
         assertThat(recordTypes(running)).hasSize(2);
     }
 
-    private static String status(Started started) {
-        return await(pool.preparedQuery("select status from executions where id = $1")
+    /** Seen from the stream: what was recorded while it ran, then its end, and no gap between them. */
+    @Test
+    void continuesAStreamWhereTheDeadServerLeftIt() {
+        String node = "node-" + UUID.randomUUID();
+        Server killed = new Server(node);
+        killed.start();
+        Started running = killed.admit();
+        assertThat(await(killed.progress(running))).isTrue();
+        assertThat(await(killed.progress(running))).isTrue();
+
+        new Server(node).start();
+
+        assertThat(status(running)).isEqualTo("lost");
+        assertThat(sequences(running)).containsExactly(1L, 2L, 3L, 4L);
+        assertThat(recordTypes(running).getLast()).contains("finished");
+    }
+
+    /** Meant to fail: without the comparison of the stream's position in the statements of {@code PostgresExecutionStore}. */
+    @Test
+    void letsNobodyContinueFromAPlaceWhereTheStreamDoesNotStand() {
+        String node = "node-" + UUID.randomUUID();
+        Server server = new Server(node);
+        server.start();
+        Started running = server.admit();
+        AuditChain stale = AuditChain.resume(CODEC, context(), running.chain().position());
+        assertThat(await(server.progress(running))).isTrue();
+
+        assertThat(await(server.progress(new Started(running.id(), stale)))).isFalse();
+        Started old = new Started(running.id(), AuditChain.begin(CODEC, context(), running.id()));
+        assertThat(await(server.close(old))).isFalse();
+        assertThat(await(server.close(running))).isTrue();
+        assertThat(sequences(running)).containsExactly(1L, 2L, 3L);
+    }
+
+    @Test
+    void recordsNothingOfAnExecutionThatHasEnded() {
+        Server server = new Server("node-" + UUID.randomUUID());
+        server.start();
+        Started running = server.admit();
+        assertThat(await(server.close(running))).isTrue();
+
+        assertThat(await(server.progress(running))).isFalse();
+        assertThat(sequences(running)).containsExactly(1L, 2L);
+    }
+
+    /**
+     * The first attempt was committed and its answer was lost. Meant to fail: without the look at the hash the second attempt says that
+     * somebody else closed the execution, and the caller of a success is told 502.
+     */
+    @Test
+    void countsAnEarlierAttemptOfTheSameEndAsItsEffect() {
+        Server server = new Server("node-" + UUID.randomUUID());
+        server.start();
+        Started running = server.admit();
+        Closure closure = server.closure(running);
+        await(server.journal.write(closure));
+
+        boolean effective = await(server.journal.write(closure));
+
+        assertThat(effective).isTrue();
+        assertThat(recordTypes(running)).hasSize(2);
+    }
+
+    /** The second attempt comes while the first still holds the row, and so sees the row only as it was before both. */
+    @Test
+    void countsAnEarlierAttemptThatIsStillUnderWayAsItsEffect() {
+        Server server = new Server("node-" + UUID.randomUUID());
+        server.start();
+        Started running = server.admit();
+        Closure closure = server.closure(running);
+        String first = """
+                update executions set status = 'succeeded', finished_at = now(), audit_sequence = $2, audit_hash = $3 where id = $1
+                """;
+        Tuple reached = Tuple.of(
+                running.id().value(),
+                closure.position().sequence(),
+                closure.position().hash().orElseThrow().value());
+
+        CompletableFuture<Boolean> second = await(pool.withTransaction(holder -> holder.preparedQuery(first)
+                .execute(reached)
+                .map(_ -> server.journal.write(closure).subscribeAsCompletionStage())
+                .call(ExecutionRecoveryTest::someoneWaits)));
+
+        assertThat(second.orTimeout(10, TimeUnit.SECONDS).join()).isTrue();
+        assertThat(recordTypes(running)).as("the first was only played").hasSize(1);
+    }
+
+    private static Uni<Void> someoneWaits() {
+        return pool.query("select count(*) from pg_stat_activity where wait_event_type = 'Lock'")
+                .execute()
+                .map(rows -> rows.iterator().next().getLong(0))
+                .repeat()
+                .until(waiting -> waiting > 0)
+                .collect()
+                .last()
+                .replaceWithVoid();
+    }
+
+    @Test
+    void letsOneOfTwoClosuresInABatchTakeEffect() {
+        Server server = new Server("node-" + UUID.randomUUID());
+        server.start();
+        Started running = server.admit();
+        AuditChain other = AuditChain.resume(CODEC, context(), running.chain().position());
+        Closure one = server.closure(running);
+        Closure two = server.closure(new Started(running.id(), other));
+
+        List<Boolean> effects = await(server.store.write(List.of(one, two)));
+
+        assertThat(effects).containsExactlyInAnyOrder(true, false);
+        assertThat(recordTypes(running)).hasSize(2);
+        assertThat(lines(running)).isEqualTo(1);
+    }
+
+    @Test
+    void writesAllOfABatchOrNothing() {
+        Server server = new Server("node-" + UUID.randomUUID());
+        server.start();
+        Started running = server.admit();
+        Started finished = server.admit();
+        assertThat(await(server.close(finished))).isTrue();
+        Closure closure = server.closure(running);
+        Admission refused = server.admission(finished.id(), AuditChain.begin(CODEC, context(), finished.id()));
+
+        assertThatThrownBy(() -> await(server.store.write(List.of(closure, refused))))
+                .hasMessageContaining("duplicate key");
+
+        assertThat(status(running)).isEqualTo("running");
+        assertThat(recordTypes(running)).hasSize(1);
+        assertThat(lines(running)).isZero();
+        assertThat(await(server.journal.write(closure))).isTrue();
+        assertThat(lines(running)).isEqualTo(1);
+    }
+
+    /** Found by the storm's oracle: a policy that was not ready after a start was kept as one that had decided. */
+    @Test
+    void keepsADenialAsItWasAnswered() {
+        Server server = new Server("node-" + UUID.randomUUID());
+        for (boolean undecided : new boolean[] {true, false}) {
+            ExecutionId id = ExecutionId.create();
+            Decision denial = new Decision.Deny(
+                    DecisionId.create(), Digest.of("policy"), new JsonText("{}"), List.of("no"), undecided);
+
+            assertThat(await(
+                            server.journal.write(server.admission(id, AuditChain.begin(CODEC, context(), id), denial))))
+                    .isTrue();
+
+            var row = await(pool.preparedQuery("select status, http_status, error_code from executions where id = $1")
+                            .execute(Tuple.of(id.value())))
+                    .iterator()
+                    .next();
+            assertThat(row.getString(0)).isEqualTo("denied");
+            assertThat(row.getInteger(1)).isEqualTo(undecided ? 503 : 403);
+            assertThat(row.getString(2)).isEqualTo(undecided ? "POLICY_UNAVAILABLE" : "POLICY_DENIED");
+        }
+    }
+
+    private static long lines(Started started) {
+        return await(pool.preparedQuery("select count(*) from execution_logs where execution = $1")
                         .execute(Tuple.of(started.id().value())))
                 .iterator()
                 .next()
-                .getString(0);
+                .getLong(0);
     }
 
-    private static List<JsonObject> records(Started started) {
-        List<JsonObject> records = new ArrayList<>();
-        await(pool.preparedQuery("select canonical from audit_outbox where stream = $1 order by sequence")
-                        .execute(Tuple.of(started.chain().position().stream())))
-                .forEach(row -> records.add(new JsonObject(row.getString(0))));
-        return records;
+    /** Its admission was committed, and its caller was told that it was not: nobody works on it. */
+    @Test
+    void closesWhatThisStartItselfDoubts() {
+        Server server = new Server("node-" + UUID.randomUUID());
+        server.start();
+        Started doubtful = server.admit();
+        Started running = server.admit();
+        server.live.remove(doubtful.id());
+
+        int closed = await(server.recovery.sweep());
+
+        assertThat(closed).isEqualTo(1);
+        assertThat(status(doubtful)).isEqualTo("lost");
+        assertThat(status(running)).isEqualTo("running");
+        await(server.close(running));
     }
 
-    private static List<String> recordTypes(Started started) {
-        return records(started).stream().map(record -> record.getString("type")).toList();
+    /**
+     * Meant to fail: with heartbeats written by each server's own clock, the other would close what this one runs.
+     */
+    @Test
+    void takesNobodyForDeadWhoseClockWasSetBack() {
+        Clock anHourAgo = Clock.offset(Clock.systemUTC(), Duration.ofHours(-1));
+        Server late = new Server("node-" + UUID.randomUUID(), anHourAgo);
+        late.start();
+        Started running = late.admit();
+
+        int closed = new Server("node-" + UUID.randomUUID()).start();
+        await(late.recovery.beat());
+        await(new Server("node-" + UUID.randomUUID()).recovery.sweep());
+
+        assertThat(closed).isZero();
+        assertThat(status(running)).isEqualTo("running");
+        await(late.close(running));
     }
 
-    private static List<Long> sequences(Started started) {
-        return records(started).stream()
-                .map(record -> Long.valueOf(String.valueOf(record.getValue("sequence"))))
-                .toList();
+    /** Meant to fail: with a beat that only updates, a server that was forgotten would have all its work closed by the others. */
+    @Test
+    void isKnownAgainAfterItWasForgotten() {
+        Server forgotten = new Server("node-" + UUID.randomUUID());
+        forgotten.start();
+        Started running = forgotten.admit();
+        await(pool.preparedQuery(
+                        "delete from plane_nodes where incarnation = (select incarnation from executions where id = $1)")
+                .execute(Tuple.of(running.id().value())));
+
+        await(forgotten.recovery.beat());
+        await(new Server("node-" + UUID.randomUUID()).recovery.sweep());
+
+        assertThat(status(running)).isEqualTo("running");
+        await(forgotten.close(running));
     }
 
-    private static String terminalStatus(Started started) {
-        return records(started).getLast().getJsonObject("data").getString("status");
+    /** Meant to fail: whoever comes back first after an outage would close what all the others run. */
+    @Test
+    void takesNobodyForDeadWhenTheDatabaseWasAwayForAllOfThem() {
+        Server other = new Server("node-" + UUID.randomUUID());
+        other.start();
+        Started running = other.admit();
+        Server back = new Server("node-" + UUID.randomUUID(), Clock.systemUTC(), Duration.ofMillis(700));
+        back.start();
+        missABeat(back);
+        await(pool.preparedQuery(
+                        "update plane_nodes set heartbeat_at = now() - interval '1 minute' where incarnation = (select incarnation from executions where id = $1)")
+                .execute(Tuple.of(running.id().value())));
+
+        await(back.recovery.beat());
+        await(back.recovery.sweep());
+
+        assertThat(status(running)).isEqualTo("running");
+        await(other.close(running));
     }
 
-    private static AuditContext context() {
-        return new AuditContext(
-                SCOPE.tenant(),
-                Optional.of(SCOPE.workspace()),
-                Optional.of(SCOPE.project()),
-                Optional.of(principal().id()),
-                "req",
-                "");
-    }
-
-    private static Principal principal() {
-        return new Principal(
-                PrincipalId.create(),
-                PrincipalKind.USER,
-                SCOPE.tenant(),
-                "someone",
-                TokenId.create(),
-                Set.of("*"),
-                Set.of(),
-                Optional.empty(),
-                Optional.empty(),
-                Optional.empty());
-    }
-
-    private static ResolvedCapability target() {
-        return new ResolvedCapability(
-                SCOPE,
-                Optional.of("production"),
-                new SnapshotRef(Digest.of("snapshot"), "0".repeat(64)),
-                "minimal",
-                Optional.empty());
-    }
-
-    private static <T> T await(Uni<T> uni) {
-        return uni.await().atMost(LIMIT);
+    /** Somebody holds the table for longer than a beat may take. */
+    private static void missABeat(Server server) {
+        boolean missed = await(pool.withTransaction(holder -> holder.query("lock table plane_nodes in exclusive mode")
+                .execute()
+                .chain(() -> server.recovery.beat().onItemOrFailure().transform((_, failure) -> failure != null))));
+        assertThat(missed).isTrue();
     }
 }

@@ -6,6 +6,10 @@ import static org.junit.jupiter.params.provider.Arguments.argumentSet;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.aiel.plane.registry.Target;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Optional;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -80,7 +84,7 @@ class RunnerRequestReaderTest {
     @ParameterizedTest
     @MethodSource("refused")
     void namesTheMemberThatIsWrong(String text, String pointer) throws Exception {
-        RunnerRequestReader.Result result = new RunnerRequestReader(900_000).read(json(text));
+        RunnerRequestReader.Result result = new RunnerRequestReader(900_000).read(json(text), Optional.empty());
 
         assertThat(result)
                 .isInstanceOfSatisfying(
@@ -93,7 +97,7 @@ class RunnerRequestReaderTest {
     @Test
     void tellsEverythingThatIsWrongAtOnce() throws Exception {
         RunnerRequestReader.Result result = new RunnerRequestReader(900_000)
-                .read(json("{'action':'x','kind':'y','event':1,'meta':{'timeout_ms':-1,'z':1}}"));
+                .read(json("{'action':'x','kind':'y','event':1,'meta':{'timeout_ms':-1,'z':1}}"), Optional.empty());
 
         assertThat(result)
                 .isInstanceOfSatisfying(
@@ -102,6 +106,25 @@ class RunnerRequestReaderTest {
                                 .extracting(InputError::pointer)
                                 .containsExactlyInAnyOrder(
                                         "/action", "/kind", "/event", "/meta/z", "/meta/timeout_ms"));
+    }
+
+    /** Neither what decides nor what runs could be asked; a name with NUL could not be recorded, nor may a token be. */
+    @Test
+    void refusesTextThatCanNeitherBeWrittenNorRecorded() throws Exception {
+        for (String request : List.of(
+                "{'action':'invoke','kind':'tool','handler':'x','event':{'a':['\\ud800b']}}",
+                "{'action':'invoke','kind':'tool','handler':'x','event':{'\\udc00':1}}",
+                "{'action':'describe','environment':'a\\u0000'}",
+                "{'action':'describe','meta':{'request_id':'aielp_usr_0123456789abcdefghijklmnopqrstABCDEF'}}")) {
+            assertThat(new RunnerRequestReader(900_000).read(json(request), Optional.empty()))
+                    .as(request)
+                    .isInstanceOf(RunnerRequestReader.Result.Invalid.class);
+        }
+        assertThat(new RunnerRequestReader(900_000)
+                        .read(
+                                json("{'action':'invoke','kind':'tool','handler':'x','event':{'a':'\\ud83d\\ude00'}}"),
+                                Optional.empty()))
+                .isInstanceOf(RunnerRequestReader.Result.Read.class);
     }
 
     @Test
@@ -127,8 +150,47 @@ class RunnerRequestReaderTest {
         assertThat(mcp.arguments().toString()).isEqualTo("{\"x\":1}");
     }
 
+    @Test
+    void readsWhatIsAskedOfTheQueue() throws Exception {
+        Queueing wishes = read("{'action':'execute','meta':{'priority':-2,'start_at':'2030-01-31T08:00:00+01:00',"
+                        + "'retry':{'max_attempts':3,'backoff_ms':200}}}")
+                .queueing()
+                .orElseThrow();
+
+        assertThat(wishes.priority()).isEqualTo(-2);
+        assertThat(wishes.startAt()).contains(Instant.parse("2030-01-31T07:00:00Z"));
+        assertThat(wishes.attemptsMax()).isEqualTo(3);
+        assertThat(wishes.backoff()).isEqualTo(Duration.ofMillis(200));
+        assertThat(read("{'action':'execute','meta':{'priority':null}}").queueing())
+                .isEmpty();
+    }
+
+    @Test
+    void namesEachMemberOfTheQueueThatIsWrong() throws Exception {
+        RunnerRequestReader.Result result = new RunnerRequestReader(900_000)
+                .read(
+                        json("{'action':'execute','meta':{'priority':10,'start_at':'tomorrow','keep_input':'yes',"
+                                + "'retry':{'backoff_ms':1,'backoff_max_ms':3600001,'z/':1}}}"),
+                        Optional.empty());
+
+        assertThat(result)
+                .isInstanceOfSatisfying(
+                        RunnerRequestReader.Result.Invalid.class,
+                        invalid -> assertThat(invalid.errors())
+                                .extracting(InputError::pointer)
+                                .containsExactlyInAnyOrder(
+                                        "/meta/priority",
+                                        "/meta/start_at",
+                                        "/meta/keep_input",
+                                        "/meta/retry/z~1",
+                                        "/meta/retry/max_attempts",
+                                        "/meta/retry/backoff_ms",
+                                        "/meta/retry/backoff_max_ms"));
+    }
+
     private static RunnerRequest read(String text) throws Exception {
-        return ((RunnerRequestReader.Result.Read) new RunnerRequestReader(900_000).read(json(text))).request();
+        return ((RunnerRequestReader.Result.Read) new RunnerRequestReader(900_000).read(json(text), Optional.empty()))
+                .request();
     }
 
     private static JsonNode json(String text) throws Exception {

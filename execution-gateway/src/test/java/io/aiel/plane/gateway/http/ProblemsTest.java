@@ -50,6 +50,7 @@ class ProblemsTest {
                 "VERSION_CONFLICT",
                 "ALREADY_EXISTS",
                 "NO_DEPLOYMENT",
+                "OUTPUT_INVALID",
                 "SNAPSHOT_REJECTED",
                 "NOT_FOUND"
             })

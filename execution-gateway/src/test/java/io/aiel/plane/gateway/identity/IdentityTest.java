@@ -144,7 +144,6 @@ class IdentityTest {
         answers.add(plane.get("/v1/workspaces/demo/projects/" + project.text("id")));
         answers.add(plane.get("/v1/workspaces/" + workspace.text("id")));
         answers.add(plane.get("/v1/workspaces/" + Ids.create("ws")));
-        answers.add(plane.get("/v1/workspaces/%00/projects/x"));
         answers.add(plane.get("/v1/principals/" + theirPrincipal));
         answers.add(plane.get("/v1/principals/" + Ids.create("prn")));
         answers.add(plane.delete("/v1/tokens/" + theirToken));

@@ -73,6 +73,12 @@ class ProblemDocumentsTest {
         assertThat(answer.text("detail")).contains("Line 2");
     }
 
+    /** Found by fuzzing MCP's messages: it looks like JSON in UTF-32, and ends in the middle of a character. Seen failing (500) without its mapper. */
+    @Test
+    void refusesBytesThatAreNoText() {
+        assertProblem(plane.post("/v1/tokens", "\0\0\0{{Q"), 400, "MALFORMED_REQUEST");
+    }
+
     @Test
     void namesAFieldOfTheWrongKindAndAnUnknownOne() {
         Plane.Answer wrong = plane.post("/v1/tokens", "{\"name\": {}}");

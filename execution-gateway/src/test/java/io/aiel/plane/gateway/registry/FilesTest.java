@@ -178,8 +178,7 @@ class FilesTest {
     }
 
     @ParameterizedTest
-    @ValueSource(
-            strings = {"../a.py", "/etc/passwd", "a//b.py", ".git/config", "a\\b.py", "a\u0000b", "a\nb", "x/../y"})
+    @ValueSource(strings = {"../a.py", "/etc/passwd", "a//b.py", ".git/config", "a\\b.py", "a\nb", "x/../y"})
     void refusesPathsThatNoFileMayHave(String path) {
         Response refused = project.sign(path, 0, new byte[] {1});
 

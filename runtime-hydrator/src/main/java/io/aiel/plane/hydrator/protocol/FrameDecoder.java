@@ -3,8 +3,6 @@ package io.aiel.plane.hydrator.protocol;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
-import java.util.ArrayList;
-import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -25,9 +23,17 @@ public final class FrameDecoder {
         this.frameBytesMax = frameBytesMax;
     }
 
-    /** The frames that these bytes complete, in order; consumes all of {@code received}. */
-    public List<String> feed(ByteBuffer received) throws ProtocolViolation {
-        List<String> frames = new ArrayList<>(1);
+    /** Takes one frame. */
+    @FunctionalInterface
+    public interface Frames {
+        void take(String frame) throws ProtocolViolation;
+    }
+
+    /**
+     * Hands over the frames that these bytes complete, in order; consumes all of {@code received}. Each goes as soon as it is
+     * complete, so that what came before a breach counts, however the bytes were cut.
+     */
+    public void feed(ByteBuffer received, Frames frames) throws ProtocolViolation {
         while (received.hasRemaining()) {
             byte[] current = body;
             if (current == null) {
@@ -44,10 +50,9 @@ public final class FrameDecoder {
             bodyFilled += count;
             if (bodyFilled == current.length) {
                 body = null;
-                frames.add(text(current));
+                frames.take(text(current));
             }
         }
-        return frames;
     }
 
     /** True when the bytes so far end within a frame. */
@@ -67,6 +72,11 @@ public final class FrameDecoder {
     }
 
     private static String text(byte[] bytes) throws ProtocolViolation {
+        // What is not UTF-8 becomes this character here, which may also have been sent.
+        String text = new String(bytes, StandardCharsets.UTF_8);
+        if (text.indexOf('\uFFFD') < 0) {
+            return text;
+        }
         try {
             return StandardCharsets.UTF_8
                     .newDecoder()

@@ -11,9 +11,10 @@ import io.aiel.plane.vocabulary.JsonText;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
-import java.util.LinkedHashMap;
+import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One frame's object, with its members as they were written: an envelope is passed on digit for digit, never decoded and
@@ -25,46 +26,111 @@ final class Message {
             .build();
     private static final JsonFactory FACTORY = JSON.getFactory();
 
-    private final String type;
-    private final Map<String, String> members;
+    /** The object in a frame whose members are read in the same pass. */
+    private static final String READ_WITHIN = "envelope";
 
-    private Message(String type, Map<String, String> members) {
-        this.type = type;
-        this.members = members;
+    /** The member that may be any value, and is kept as it was written. */
+    private static final String AS_WRITTEN = "data";
+
+    /**
+     * One member: a string's text, a whole number's value, or where in the frame what it is was written.
+     *
+     * @param within its own members, of {@value #READ_WITHIN}
+     */
+    private record Member(
+            JsonToken kind,
+            String text,
+            long number,
+            int start,
+            int end,
+            @Nullable Message within) {
+        /** A whole number within 64 bits: of these alone the place in the frame is not kept. */
+        boolean isNumber() {
+            return kind == JsonToken.VALUE_NUMBER_INT && end == 0;
+        }
+
+        static Member of(JsonToken kind) {
+            return new Member(kind, "", 0, 0, 0, null);
+        }
+
+        static Member of(String text) {
+            return new Member(JsonToken.VALUE_STRING, text, 0, 0, 0, null);
+        }
+
+        static Member of(long number) {
+            return new Member(JsonToken.VALUE_NUMBER_INT, "", number, 0, 0, null);
+        }
+    }
+
+    private final String frame;
+    private final Map<String, Member> members = new HashMap<>();
+    private String type = "";
+
+    private Message(String frame) {
+        this.frame = frame;
     }
 
     /** Reads a frame; it must have a {@code type}. */
     static Message parse(String frame) throws ProtocolViolation {
-        Message untyped = parseUntyped(frame);
-        return new Message(untyped.text("type"), untyped.members);
-    }
-
-    /** Reads an object within a frame. */
-    static Message parseUntyped(String frame) throws ProtocolViolation {
-        Map<String, String> members = new LinkedHashMap<>();
+        Message message = new Message(frame);
         try (JsonParser parser = FACTORY.createParser(frame)) {
             if (parser.nextToken() != JsonToken.START_OBJECT) {
                 throw new ProtocolViolation("frame is not an object");
             }
-            while (parser.nextToken() == JsonToken.FIELD_NAME) {
-                String name = parser.currentName();
-                JsonToken first = parser.nextToken();
-                int start = (int) parser.currentTokenLocation().getCharOffset();
-                if (first.isStructStart()) {
-                    parser.skipChildren();
-                } else {
-                    parser.finishToken();
-                }
-                int end = (int) parser.currentLocation().getCharOffset();
-                members.put(name, frame.substring(start, end).strip());
-            }
+            message.readMembers(parser, true);
             if (parser.nextToken() != null) {
                 throw new ProtocolViolation("frame holds more than one object");
             }
         } catch (IOException e) {
             throw new ProtocolViolation("frame is not JSON");
         }
-        return new Message("", members);
+        message.type = message.text("type");
+        return message;
+    }
+
+    private void readMembers(JsonParser parser, boolean within) throws IOException {
+        while (parser.nextToken() == JsonToken.FIELD_NAME) {
+            String name = parser.currentName();
+            JsonToken kind = parser.nextToken();
+            members.put(
+                    name,
+                    name.equals(AS_WRITTEN)
+                            ? written(parser, kind, false)
+                            : readMember(parser, kind, within && name.equals(READ_WITHIN)));
+        }
+    }
+
+    private Member readMember(JsonParser parser, JsonToken kind, boolean within) throws IOException {
+        switch (kind) {
+            case VALUE_STRING -> {
+                return Member.of(parser.getText());
+            }
+            case VALUE_TRUE, VALUE_FALSE, VALUE_NULL -> {
+                return Member.of(kind);
+            }
+            case VALUE_NUMBER_INT -> {
+                if (parser.getNumberType() != JsonParser.NumberType.BIG_INTEGER) {
+                    return Member.of(parser.getLongValue());
+                }
+            }
+            default -> {}
+        }
+        return written(parser, kind, within);
+    }
+
+    private Member written(JsonParser parser, JsonToken kind, boolean within) throws IOException {
+        int start = (int) parser.currentTokenLocation().getCharOffset();
+        Message inner = null;
+        if (kind == JsonToken.START_OBJECT && within) {
+            inner = new Message(frame);
+            inner.readMembers(parser, false);
+        } else if (kind.isStructStart()) {
+            parser.skipChildren();
+        } else {
+            parser.finishToken();
+        }
+        int end = (int) parser.currentLocation().getCharOffset();
+        return new Member(kind, "", 0, start, end, inner);
     }
 
     /** The bytes of one frame holding this object. */
@@ -85,67 +151,91 @@ final class Message {
     }
 
     String text(String name) throws ProtocolViolation {
-        JsonNode node = node(name);
-        if (!node.isTextual()) {
-            throw new ProtocolViolation(missing(name, "a string"));
-        }
-        return node.textValue();
+        return optionalText(name).orElseThrow(() -> new ProtocolViolation(missing(name, "a string")));
     }
 
-    Optional<String> optionalText(String name) throws ProtocolViolation {
-        JsonNode node = node(name);
-        return node.isTextual() ? Optional.of(node.textValue()) : Optional.empty();
+    Optional<String> optionalText(String name) {
+        Member member = members.get(name);
+        return member != null && member.kind() == JsonToken.VALUE_STRING
+                ? Optional.of(member.text())
+                : Optional.empty();
     }
 
     long number(String name) throws ProtocolViolation {
-        JsonNode node = node(name);
-        if (!node.isIntegralNumber() || !node.canConvertToLong()) {
+        Member member = members.get(name);
+        if (member == null || !member.isNumber()) {
             throw new ProtocolViolation(missing(name, "a whole number"));
         }
-        return node.longValue();
+        return member.number();
     }
 
-    Optional<Integer> optionalInt(String name) throws ProtocolViolation {
-        JsonNode node = node(name);
-        return node.isIntegralNumber() && node.canConvertToInt() ? Optional.of(node.intValue()) : Optional.empty();
+    Optional<Integer> optionalInt(String name) {
+        Member member = members.get(name);
+        return member != null && member.isNumber() && member.number() == (int) member.number()
+                ? Optional.of((int) member.number())
+                : Optional.empty();
     }
 
     boolean flag(String name) throws ProtocolViolation {
-        JsonNode node = node(name);
-        if (!node.isBoolean()) {
+        Member member = members.get(name);
+        if (member == null || !member.kind().isBoolean()) {
             throw new ProtocolViolation(missing(name, "true or false"));
         }
-        return node.booleanValue();
+        return member.kind() == JsonToken.VALUE_TRUE;
     }
 
     /** The member as it was written; it must be an object. */
     JsonText object(String name) throws ProtocolViolation {
-        return raw(name, '{', "an object");
+        return raw(name, JsonToken.START_OBJECT, "an object");
     }
 
     /** The member as it was written; it must be an array. */
     JsonText array(String name) throws ProtocolViolation {
-        return raw(name, '[', "an array");
+        return raw(name, JsonToken.START_ARRAY, "an array");
     }
 
+    /** The member {@value #AS_WRITTEN} as it was written; it must be there. */
+    JsonText data() throws ProtocolViolation {
+        Member member = members.get(AS_WRITTEN);
+        if (member == null) {
+            throw new ProtocolViolation(missing(AS_WRITTEN, "any value"));
+        }
+        return new JsonText(written(member));
+    }
+
+    /** The members of {@code envelope}. */
+    Message envelope() throws ProtocolViolation {
+        Member member = members.get(READ_WITHIN);
+        Message within = member == null ? null : member.within();
+        if (within == null) {
+            throw new ProtocolViolation(missing(READ_WITHIN, "an object"));
+        }
+        return within;
+    }
+
+    /** The object or array; missing when the member is neither. */
     JsonNode node(String name) throws ProtocolViolation {
-        String text = members.get(name);
-        if (text == null) {
+        Member member = members.get(name);
+        if (member == null || !member.kind().isStructStart()) {
             return JSON.missingNode();
         }
         try {
-            return JSON.readTree(text);
+            return JSON.readTree(written(member));
         } catch (IOException e) {
             throw new ProtocolViolation("member '" + name + "' cannot be read");
         }
     }
 
-    private JsonText raw(String name, char first, String what) throws ProtocolViolation {
-        String text = members.get(name);
-        if (text == null || text.charAt(0) != first) {
+    private JsonText raw(String name, JsonToken kind, String what) throws ProtocolViolation {
+        Member member = members.get(name);
+        if (member == null || member.kind() != kind) {
             throw new ProtocolViolation(missing(name, what));
         }
-        return new JsonText(text);
+        return new JsonText(written(member));
+    }
+
+    private String written(Member member) {
+        return frame.substring(member.start(), member.end());
     }
 
     private String missing(String name, String what) {

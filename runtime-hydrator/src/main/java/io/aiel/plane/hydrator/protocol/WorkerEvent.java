@@ -38,6 +38,13 @@ public sealed interface WorkerEvent {
     record Log(JsonText entry) implements WorkerEvent {}
 
     /**
+     * One value that the running execution yielded, to one who takes them as they come.
+     *
+     * @param data any JSON value
+     */
+    record Chunk(JsonText data) implements WorkerEvent {}
+
+    /**
      * The running execution's answer.
      *
      * @param errorCode empty text when ok

@@ -9,6 +9,8 @@ package io.aiel.plane.hydrator.protocol;
  * @param resultBytes the largest envelope
  * @param logBytes all log entries of one execution
  * @param frameBytesMax the largest frame either side accepts
+ * @param chunkBytes the largest chunk of a streamed execution
+ * @param streamBytes all chunks of one streamed execution
  */
 public record WorkerLimits(
         long memoryBytes,
@@ -19,10 +21,12 @@ public record WorkerLimits(
         long tmpBytes,
         int resultBytes,
         int logBytes,
-        int frameBytesMax) {
-    /** 256 MiB of memory, 64 threads, 6 MiB results, 64 KiB logs. */
-    public static final WorkerLimits DEFAULT =
-            new WorkerLimits(256L << 20, 64, 3600, 64L << 20, 256, 16L << 20, 6 << 20, 64 << 10, 8 << 20);
+        int frameBytesMax,
+        int chunkBytes,
+        long streamBytes) {
+    /** 256 MiB of memory, 64 threads, 6 MiB results, 64 KiB logs, 1 MiB chunks and 256 MiB of them. */
+    public static final WorkerLimits DEFAULT = new WorkerLimits(
+            256L << 20, 64, 3600, 64L << 20, 256, 16L << 20, 6 << 20, 64 << 10, 8 << 20, 1 << 20, 256L << 20);
 
     public WorkerLimits {
         if (memoryBytes < 16L << 20) {
@@ -33,6 +37,9 @@ public record WorkerLimits(
         }
         if (resultBytes < 1024 || frameBytesMax < 8192 || resultBytes > frameBytesMax - 4096) {
             throw new IllegalArgumentException("a result must fit a frame with 4 KiB to spare");
+        }
+        if (chunkBytes < 1024 || chunkBytes > frameBytesMax - 4096 || streamBytes < chunkBytes) {
+            throw new IllegalArgumentException("a chunk must fit a frame with 4 KiB to spare, and the stream");
         }
     }
 
@@ -49,6 +56,8 @@ public record WorkerLimits(
                         tmpBytes,
                         resultBytes,
                         logBytes,
-                        frameBytesMax);
+                        frameBytesMax,
+                        chunkBytes,
+                        streamBytes);
     }
 }

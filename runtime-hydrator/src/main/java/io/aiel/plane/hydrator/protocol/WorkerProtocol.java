@@ -13,8 +13,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The server's side of the conversation with one worker: hello, then ready or load_failed, then one invoke at a time. Log
- * entries of another execution than the running one are dropped, an answer to another is a breach. Does no I/O; used by the one
- * thread that owns the connection.
+ * entries of another execution than the running one are dropped, an answer to another is a breach, and so is a chunk that nobody asked
+ * for. Does no I/O; used by the one thread that owns the connection.
  */
 public final class WorkerProtocol {
     private static final int PROBLEMS_MAX = 100;
@@ -29,17 +29,26 @@ public final class WorkerProtocol {
 
     private final FrameDecoder decoder;
     private final int logBytesMax;
+    private final int chunkBytesMax;
+    private final long streamBytesMax;
     private State state = State.AWAIT_HELLO;
     private @Nullable ExecutionId running;
+    private boolean streamed;
     private long logBytes;
+    private long streamBytes;
 
     /**
-     * @param logBytesMax how many bytes of log entries of one execution are passed on; the worker keeps the limit itself, this
-     *     one holds when it does not
+     * The worker keeps these limits itself; here they hold when it does not.
+     *
+     * @param logBytesMax how many bytes of log entries of one execution are passed on
+     * @param chunkBytesMax the largest chunk
+     * @param streamBytesMax all chunks of one execution
      */
-    public WorkerProtocol(int frameBytesMax, int logBytesMax) {
+    public WorkerProtocol(int frameBytesMax, int logBytesMax, int chunkBytesMax, long streamBytesMax) {
         this.decoder = new FrameDecoder(frameBytesMax);
         this.logBytesMax = logBytesMax;
+        this.chunkBytesMax = chunkBytesMax;
+        this.streamBytesMax = streamBytesMax;
     }
 
     /** What these bytes say. After {@link WorkerEvent.Broken} or {@link WorkerEvent.LoadFailed} always nothing. */
@@ -49,11 +58,11 @@ public final class WorkerProtocol {
             return events;
         }
         try {
-            for (String frame : decoder.feed(received)) {
+            decoder.feed(received, frame -> {
                 if (state != State.ENDED) {
                     event(Message.parse(frame)).ifPresent(events::add);
                 }
-            }
+            });
         } catch (ProtocolViolation e) {
             state = State.ENDED;
             events.add(new WorkerEvent.Broken(String.valueOf(e.getMessage())));
@@ -61,17 +70,23 @@ public final class WorkerProtocol {
         return events;
     }
 
-    /** The frame that hands an execution over; throws {@link IllegalStateException} unless the worker is idle. */
-    public byte[] invoke(ExecutionId id, JsonText request, Map<String, String> environment) {
+    /**
+     * The frame that hands an execution over; throws {@link IllegalStateException} unless the worker is idle.
+     *
+     * @param stream whether what it yields is wanted as it comes
+     */
+    public byte[] invoke(ExecutionId id, JsonText request, Map<String, String> environment, boolean stream) {
         if (state != State.IDLE) {
             throw new IllegalStateException("the worker is not idle");
         }
         state = State.BUSY;
         running = id;
+        streamed = stream;
         logBytes = 0;
+        streamBytes = 0;
         String env = Message.JSON.valueToTree(environment).toString();
         return Message.frame("{\"type\":\"invoke\",\"id\":\"" + id.value() + "\",\"request\":" + request.value()
-                + ",\"env\":" + env + "}");
+                + ",\"env\":" + env + (stream ? ",\"stream\":true}" : "}"));
     }
 
     /** The frame that asks for the end of an execution. */
@@ -125,6 +140,9 @@ public final class WorkerProtocol {
                     ? Optional.of(new WorkerEvent.Log(entry))
                     : Optional.empty();
         }
+        if (message.type().equals("chunk") && streamed && current) {
+            return Optional.of(chunk(message));
+        }
         expect(message, "result");
         if (!current) {
             throw new ProtocolViolation("a result for an execution that does not run");
@@ -135,9 +153,19 @@ public final class WorkerProtocol {
         return Optional.of(result);
     }
 
+    private WorkerEvent chunk(Message message) throws ProtocolViolation {
+        JsonText data = message.data();
+        int length = data.value().length();
+        streamBytes += length;
+        if (length > chunkBytesMax || streamBytes > streamBytesMax) {
+            throw new ProtocolViolation("more in chunks than may be");
+        }
+        return new WorkerEvent.Chunk(data);
+    }
+
     private static WorkerEvent result(Message message) throws ProtocolViolation {
         JsonText envelope = message.object("envelope");
-        Message content = Message.parseUntyped(envelope.value());
+        Message content = message.envelope();
         boolean ok = content.flag("ok");
         long status = content.number("http_status");
         if (status < 100 || status > 599) {

@@ -34,11 +34,11 @@ public final class ZygoteProtocol {
             return events;
         }
         try {
-            for (String frame : decoder.feed(received)) {
+            decoder.feed(received, frame -> {
                 if (state != State.ENDED) {
                     events.add(event(Message.parse(frame)));
                 }
-            }
+            });
         } catch (ProtocolViolation e) {
             state = State.ENDED;
             events.add(new ZygoteEvent.Broken(String.valueOf(e.getMessage())));
@@ -46,9 +46,17 @@ public final class ZygoteProtocol {
         return events;
     }
 
-    /** The frame that asks for a worker. {@code snapshotId} tells that the files were validated under that id. */
+    /** The frame that asks for a worker. {@code snapshotId} tells that the files were validated under that id;
+     * {@code egressNonce} is empty for a worker without a network. */
     public synchronized byte[] spawn(
-            String worker, String nonce, String snapshot, int slot, WorkerLimits limits, String snapshotId) {
+            String worker,
+            String nonce,
+            String egressNonce,
+            String snapshot,
+            int slot,
+            String profile,
+            WorkerLimits limits,
+            String snapshotId) {
         asked.add(worker);
         ObjectNode message = Message.JSON.createObjectNode();
         message.put("type", "spawn");
@@ -65,8 +73,13 @@ public final class ZygoteProtocol {
                 .put("tmp_bytes", limits.tmpBytes())
                 .put("result_bytes", limits.resultBytes())
                 .put("log_bytes", limits.logBytes())
-                .put("frame_bytes_max", limits.frameBytesMax());
-        message.put("profile", "default");
+                .put("frame_bytes_max", limits.frameBytesMax())
+                .put("chunk_bytes", limits.chunkBytes())
+                .put("stream_bytes", limits.streamBytes());
+        message.put("profile", profile);
+        if (!egressNonce.isEmpty()) {
+            message.put("egress_nonce", egressNonce);
+        }
         if (!snapshotId.isEmpty()) {
             message.putObject("verdict").put("snapshot_id", snapshotId);
         }

@@ -27,7 +27,7 @@ class WorkerProtocolTest {
     }
 
     private static WorkerProtocol idle() {
-        WorkerProtocol protocol = new WorkerProtocol(1 << 16, 1000);
+        WorkerProtocol protocol = new WorkerProtocol(1 << 16, 1000, 1024, 4096);
         assertThat(protocol.receive(frame(HELLO))).hasSize(1);
         assertThat(protocol.receive(frame(READY))).hasSize(1);
         return protocol;
@@ -35,7 +35,7 @@ class WorkerProtocolTest {
 
     private static WorkerProtocol busy() {
         WorkerProtocol protocol = idle();
-        assertThat(protocol.invoke(ID, new JsonText("{}"), Map.of())).isNotEmpty();
+        assertThat(protocol.invoke(ID, new JsonText("{}"), Map.of(), false)).isNotEmpty();
         return protocol;
     }
 
@@ -46,7 +46,7 @@ class WorkerProtocolTest {
 
     @Test
     void framesMayArriveByteByByte() {
-        WorkerProtocol protocol = new WorkerProtocol(1 << 16, 1000);
+        WorkerProtocol protocol = new WorkerProtocol(1 << 16, 1000, 1024, 4096);
         List<WorkerEvent> events = new ArrayList<>();
         for (byte b : Message.frame(HELLO)) {
             events.addAll(protocol.receive(ByteBuffer.wrap(new byte[] {b})));
@@ -62,13 +62,13 @@ class WorkerProtocolTest {
                 .put(hello)
                 .put(ready)
                 .flip();
-        assertThat(new WorkerProtocol(1 << 16, 1000).receive(both))
+        assertThat(new WorkerProtocol(1 << 16, 1000, 1024, 4096).receive(both))
                 .hasExactlyElementsOfTypes(WorkerEvent.Hello.class, WorkerEvent.Ready.class);
     }
 
     @Test
     void aFrameThatIsTooLongIsRefusedBeforeItsBytesArrive() {
-        WorkerProtocol protocol = new WorkerProtocol(1 << 16, 1000);
+        WorkerProtocol protocol = new WorkerProtocol(1 << 16, 1000, 1024, 4096);
         ByteBuffer head = ByteBuffer.allocate(4).putInt(0xFFFFFFFF).flip();
         assertThat(protocol.receive(head))
                 .singleElement()
@@ -94,7 +94,7 @@ class WorkerProtocolTest {
                 "{\"type\":\"hello\",\"worker\":\"w\",\"nonce\":NaN}",
             })
     void aWrongFirstFrameBreaksTheConversation(String json) {
-        WorkerProtocol protocol = new WorkerProtocol(1 << 16, 1000);
+        WorkerProtocol protocol = new WorkerProtocol(1 << 16, 1000, 1024, 4096);
         assertThat(protocol.receive(frame(json))).singleElement().isInstanceOf(WorkerEvent.Broken.class);
         assertThat(protocol.receive(frame(HELLO))).isEmpty();
     }
@@ -104,7 +104,7 @@ class WorkerProtocolTest {
         byte[] bytes = Message.frame(HELLO);
         bytes[20] = (byte) 0xC3;
         bytes[21] = (byte) 0x28;
-        assertThat(new WorkerProtocol(1 << 16, 1000).receive(ByteBuffer.wrap(bytes)))
+        assertThat(new WorkerProtocol(1 << 16, 1000, 1024, 4096).receive(ByteBuffer.wrap(bytes)))
                 .containsExactly(new WorkerEvent.Broken("frame is not UTF-8"));
     }
 
@@ -165,9 +165,58 @@ class WorkerProtocolTest {
         assertThat(passed).isBetween(1, 7);
     }
 
+    private static WorkerProtocol streaming() {
+        WorkerProtocol protocol = idle();
+        String sent = new String(protocol.invoke(ID, new JsonText("{}"), Map.of(), true), StandardCharsets.UTF_8);
+        assertThat(sent).endsWith(",\"env\":{},\"stream\":true}");
+        return protocol;
+    }
+
+    private static String chunk(String data) {
+        return "{\"type\":\"chunk\",\"id\":\"" + ID + "\",\"data\":" + data + "}";
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "1",
+                "-0.10000000000000000001e5",
+                "\"a \\\" } \\u00e9\"",
+                "true",
+                "null",
+                "[1, {\"data\": 2}]",
+                "{\"data\":{\"id\":3}}"
+            })
+    void aChunkIsAnyValueAndPassedOnAsItWasWritten(String data) {
+        assertThat(streaming().receive(frame(chunk(data)))).containsExactly(new WorkerEvent.Chunk(new JsonText(data)));
+    }
+
+    @Test
+    void aChunkThatNobodyAskedForIsABreach() {
+        assertThat(busy().receive(frame(chunk("1")))).singleElement().isInstanceOf(WorkerEvent.Broken.class);
+        assertThat(idle().receive(frame(chunk("1")))).singleElement().isInstanceOf(WorkerEvent.Broken.class);
+        String other = chunk("1").replace(ID.value(), ExecutionId.create().value());
+        assertThat(streaming().receive(frame(other))).singleElement().isInstanceOf(WorkerEvent.Broken.class);
+        String without = chunk("1").replace("data", "date");
+        assertThat(streaming().receive(frame(without))).singleElement().isInstanceOf(WorkerEvent.Broken.class);
+    }
+
+    @Test
+    void moreInChunksThanMayBeIsABreach() {
+        assertThat(streaming().receive(frame(chunk("\"" + "x".repeat(1023) + "\""))))
+                .singleElement()
+                .isInstanceOf(WorkerEvent.Broken.class);
+        WorkerProtocol protocol = streaming();
+        String largest = chunk("\"" + "x".repeat(1022) + "\"");
+        for (int i = 0; i < 4; i++) {
+            assertThat(protocol.receive(frame(largest))).singleElement().isInstanceOf(WorkerEvent.Chunk.class);
+        }
+        assertThat(protocol.receive(frame(chunk("1")))).singleElement().isInstanceOf(WorkerEvent.Broken.class);
+    }
+
     @Test
     void aWorkerThatCannotLoadSaysWhere() {
-        WorkerProtocol protocol = new WorkerProtocol(1 << 16, 1000);
+        WorkerProtocol protocol = new WorkerProtocol(1 << 16, 1000, 1024, 4096);
         assertThat(protocol.receive(frame(HELLO))).hasSize(1);
         String failed =
                 "{\"type\":\"load_failed\",\"errors\":[{\"code\":\"C\",\"message\":\"m\",\"file\":\"f.py\",\"line\":3},"
@@ -182,14 +231,14 @@ class WorkerProtocolTest {
 
     @Test
     void onlyAnIdleWorkerIsGivenWork() {
-        assertThatThrownBy(() -> busy().invoke(ID, new JsonText("{}"), Map.of()))
+        assertThatThrownBy(() -> busy().invoke(ID, new JsonText("{}"), Map.of(), false))
                 .isInstanceOf(IllegalStateException.class);
     }
 
     @Test
     void anInvocationHoldsRequestAndEnvironment() {
-        String sent =
-                new String(idle().invoke(ID, new JsonText("{\"a\":1.0}"), Map.of("K", "v\"")), StandardCharsets.UTF_8);
+        String sent = new String(
+                idle().invoke(ID, new JsonText("{\"a\":1.0}"), Map.of("K", "v\""), false), StandardCharsets.UTF_8);
         assertThat(sent)
                 .endsWith("{\"type\":\"invoke\",\"id\":\"" + ID
                         + "\",\"request\":{\"a\":1.0},\"env\":{\"K\":\"v\\\"\"}}");

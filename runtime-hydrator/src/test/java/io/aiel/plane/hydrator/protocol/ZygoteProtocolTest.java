@@ -22,7 +22,8 @@ class ZygoteProtocolTest {
     private static ZygoteProtocol serving() {
         ZygoteProtocol protocol = new ZygoteProtocol(1 << 16);
         assertThat(receive(protocol, HELLO)).hasOnlyElementsOfType(ZygoteEvent.Hello.class);
-        assertThat(protocol.spawn("w1", "n", "s", 0, WorkerLimits.DEFAULT, "")).isNotEmpty();
+        assertThat(protocol.spawn("w1", "n", "", "s", 0, "default", WorkerLimits.DEFAULT, ""))
+                .isNotEmpty();
         return protocol;
     }
 

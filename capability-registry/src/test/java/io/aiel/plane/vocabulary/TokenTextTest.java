@@ -1,0 +1,29 @@
+package io.aiel.plane.vocabulary;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import org.junit.jupiter.api.Test;
+
+class TokenTextTest {
+    private static final String TOKEN = "aielp_usr_0123456789abcdefghijklmnopqrstABCDEF";
+
+    @Test
+    void recognisesATokenInsideOfText() {
+        assertThat(TokenText.isIn("/v1/" + TOKEN + "/files")).isTrue();
+        assertThat(TokenText.isIn(TOKEN.replace("usr", "svc"))).isTrue();
+        assertThat(TokenText.isIn(TOKEN.substring(0, 25))).as("a cut one").isTrue();
+    }
+
+    @Test
+    void leavesOtherTextAlone() {
+        assertThat(TokenText.isIn("aielp_usr_ is how a token begins")).isFalse();
+        assertThat(TokenText.isIn("")).isFalse();
+        assertThat(TokenText.redacted("a file named aielp_notes.py")).isEqualTo("a file named aielp_notes.py");
+    }
+
+    @Test
+    void redactsAllButTheKind() {
+        assertThat(TokenText.redacted("no tool " + TOKEN + ", nor " + TOKEN + "."))
+                .isEqualTo("no tool aielp_usr_[redacted], nor aielp_usr_[redacted].");
+    }
+}

@@ -1,0 +1,159 @@
+package io.aiel.plane.gateway.execution;
+
+import io.aiel.plane.gateway.overload.ExecutionGate;
+import io.aiel.plane.vocabulary.ExecutionId;
+import io.aiel.plane.vocabulary.ProjectId;
+import io.smallrye.mutiny.Uni;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Function;
+import org.jboss.logging.Logger;
+
+/**
+ * Takes work out of the queue as long as this server has room for it: claims when something was queued here or elsewhere, when something
+ * ended, and at intervals. One claim at a time; what happens meanwhile leads to another.
+ *
+ * <p>Thread-safe; nothing blocks, and nothing foreign is called under the lock.
+ */
+public final class QueueDispatcher {
+    private static final Logger LOG = Logger.getLogger(QueueDispatcher.class);
+
+    /** What found no place does not ask again at once: others of its project would not find one either. */
+    private static final Duration PAUSE = Duration.ofMillis(250);
+
+    private final ExecutionQueue queue;
+    private final Function<QueuedExecution, Uni<QueuedRuns.Begun>> begin;
+    private final LiveExecutions live;
+    private final ExecutionGate.Timer timer;
+    private final int inHandMax;
+    private final int projectMax;
+
+    private final ReentrantLock lock = new ReentrantLock();
+    // Under the lock:
+    private final Set<ExecutionId> inHand = new HashSet<>();
+    private final Map<ProjectId, Integer> held = new HashMap<>();
+    private final Map<ProjectId, Long> pausedUntil = new HashMap<>();
+    private boolean claiming;
+    private boolean again;
+
+    /**
+     * @param begin runs one; the item comes when this server is done with it
+     * @param inHandMax how many this server begins at once
+     * @param projectMax how many of one project
+     */
+    QueueDispatcher(
+            ExecutionQueue queue,
+            Function<QueuedExecution, Uni<QueuedRuns.Begun>> begin,
+            LiveExecutions live,
+            ExecutionGate.Timer timer,
+            int inHandMax,
+            int projectMax) {
+        this.queue = queue;
+        this.begin = begin;
+        this.live = live;
+        this.timer = timer;
+        this.inHandMax = inHandMax;
+        this.projectMax = projectMax;
+    }
+
+    /** Looks whether there is something to begin. To be called whenever there may be. */
+    public void look() {
+        int room;
+        Map<ProjectId, Integer> counts;
+        lock.lock();
+        try {
+            room = live.draining() ? 0 : inHandMax - inHand.size();
+            if (claiming || room <= 0) {
+                again = true;
+                return;
+            }
+            claiming = true;
+            again = false;
+            counts = counts();
+        } finally {
+            lock.unlock();
+        }
+        queue.claim(room, counts, projectMax).subscribe().with(this::claimed, failure -> {
+            LOG.warnf("the queue could not be looked at (%s); it will be again", failure.toString());
+            claimed(List.of());
+        });
+    }
+
+    /** What each project has in hand; one that has to pause counts as having all that it may. Under the lock. */
+    private Map<ProjectId, Integer> counts() {
+        long now = System.nanoTime();
+        pausedUntil.values().removeIf(until -> until - now <= 0);
+        Map<ProjectId, Integer> counts = new HashMap<>(held);
+        pausedUntil.keySet().forEach(project -> counts.put(project, projectMax));
+        return counts;
+    }
+
+    private void claimed(List<QueuedExecution> claimed) {
+        boolean more;
+        lock.lock();
+        try {
+            claiming = false;
+            for (QueuedExecution one : claimed) {
+                inHand.add(one.id());
+                held.merge(one.scope().project(), 1, Integer::sum);
+            }
+            more = again;
+        } finally {
+            lock.unlock();
+        }
+        for (QueuedExecution one : claimed) {
+            begin.apply(one).subscribe().with(begun -> over(one, begun), failure -> {
+                LOG.errorf(failure, "%s was not begun; its claim will be freed", one.id());
+                over(one, QueuedRuns.Begun.OVER);
+            });
+        }
+        if (more) {
+            look();
+        }
+    }
+
+    private void over(QueuedExecution one, QueuedRuns.Begun begun) {
+        if (begun == QueuedRuns.Begun.NOT_NOW) {
+            queue.giveBack(one.id(), PAUSE)
+                    .onFailure()
+                    .invoke(failure -> LOG.warnf("%s could not be given back (%s)", one.id(), failure))
+                    .onTermination()
+                    .invoke(() -> leave(one, true))
+                    .subscribe()
+                    .with(_ -> {}, _ -> {});
+            timer.after(PAUSE.plusMillis(1), this::look);
+        } else {
+            leave(one, false);
+            look();
+        }
+    }
+
+    private void leave(QueuedExecution one, boolean pause) {
+        ProjectId project = one.scope().project();
+        lock.lock();
+        try {
+            inHand.remove(one.id());
+            held.computeIfPresent(project, (_, count) -> count == 1 ? null : count - 1);
+            if (pause) {
+                pausedUntil.put(project, System.nanoTime() + PAUSE.toNanos());
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** What this server has claimed and is not done with. */
+    Set<ExecutionId> inHand() {
+        lock.lock();
+        try {
+            return Set.copyOf(inHand);
+        } finally {
+            lock.unlock();
+        }
+    }
+}

@@ -1,0 +1,383 @@
+package io.aiel.plane.gateway.overload;
+
+import com.netflix.concurrency.limits.Limit;
+import io.aiel.plane.vocabulary.ProjectId;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Stands before the sequence of an execution and gives out places. How many there are follows from how long the plane itself
+ * takes; who gets one follows from who has how many.
+ *
+ * <ul>
+ *   <li>While places are free, whoever comes gets one: nothing is kept idle for a project that may come, except a small
+ *       <em>reserve</em>, an eighth of the limit, which only a project with few places may use. So somebody who comes while
+ *       another has all the rest is not turned away.
+ *   <li>When there is none, a project that holds as much as any other is refused at once. One that holds less may wait for a
+ *       short time, and what becomes free goes to the waiting project that holds least. So projects that want more than there is end
+ *       up with as many places each, and those that want less get what they want.
+ *   <li>Requests come in bunches, and all that a server did not hear while it stood still comes as one. A project that of late held
+ *       less than its share, or than the one that held most, may also wait with some times its share. Where no more can wait, the
+ *       last of the project with the most requests goes for one of a project with fewer.
+ * </ul>
+ *
+ * <p>Thread-safe; all state is under one lock, and nothing that is foreign is called under it. A project that holds no place
+ * and waits for none has no state here, so there are never more entries than places and waiting requests. Whoever waits is
+ * answered on the thread that made the place free, or on the timer's.
+ */
+public final class ExecutionGate {
+    private static final int RESERVED_SHARE = 8;
+
+    /** Who held less than this part of its share, or of what the largest held, looked at over this time, has been modest. */
+    private static final double MODEST = 0.9;
+
+    private static final double MODEST_OVER_NANOS = 1e9;
+
+    /** So many times its share a modest project may want: about what comes in while a server that is full stands still for half a second. */
+    private static final int BUNCH_SHARES = 4;
+
+    /** Runs a task later, on a thread of its own. */
+    @FunctionalInterface
+    public interface Timer {
+        /** Runs it once, after this time. */
+        void after(Duration delay, Runnable task);
+    }
+
+    /**
+     * How it stands.
+     *
+     * @param limit places that there are now
+     * @param taken those that are taken; more than the limit only while a lowered limit is being reached
+     * @param waiting requests that wait for one
+     * @param projects projects that hold or wait
+     */
+    public record State(int limit, int taken, int waiting, int projects) {}
+
+    /** One project that holds or waits. All fields under the lock. */
+    static final class Holder {
+        final ProjectId project;
+        private final Deque<Waiter> waiters = new ArrayDeque<>();
+        private int held;
+        private double usuallyHeld;
+        private long changed;
+
+        Holder(ProjectId project, long now) {
+            this.project = project;
+            this.changed = now;
+        }
+
+        private int wanted() {
+            return held + waiters.size();
+        }
+
+        /** How many it held of late: an average in which what is longer ago counts less. */
+        private double usuallyHeld(long now) {
+            return held + (usuallyHeld - held) * Math.exp(-(now - changed) / MODEST_OVER_NANOS);
+        }
+
+        private void hold(int change, long now) {
+            usuallyHeld = usuallyHeld(now);
+            changed = now;
+            held += change;
+        }
+    }
+
+    record Waiter(Holder holder, long since, CompletableFuture<Entry> answer) {}
+
+    private final GateSettings settings;
+    private final Limit adaptive;
+    private final Timer timer;
+    private final LongSupplier nanoTime;
+
+    private final ReentrantLock lock = new ReentrantLock();
+    // Under the lock:
+    private final Map<ProjectId, Holder> holders = new HashMap<>();
+    private int limit;
+    private int taken;
+    private int waiting;
+
+    /** A gate whose limit follows the samples that leaving executions give. */
+    public ExecutionGate(GateSettings settings, Timer timer) {
+        this(settings, AdaptiveLimit.of(settings), timer, System::nanoTime);
+    }
+
+    ExecutionGate(GateSettings settings, Limit adaptive, Timer timer, LongSupplier nanoTime) {
+        this.settings = settings;
+        this.adaptive = adaptive;
+        this.timer = timer;
+        this.nanoTime = nanoTime;
+        this.limit = adaptive.getLimit();
+        adaptive.notifyOnChange(this::limitIs);
+    }
+
+    /** The smallest limit at which one project alone can have so many places: the reserve is not for it. */
+    public static int limitFor(int places) {
+        int limit = Math.max(1, places);
+        while (limit - reserve(limit) < places) {
+            limit++;
+        }
+        return limit;
+    }
+
+    /** Asks for a place; the answer never fails, and comes within the waiting time. */
+    public CompletionStage<Entry> enter(ProjectId project) {
+        Waiter waiter;
+        @Nullable Waiter displaced = null;
+        long now = nanoTime.getAsLong();
+        lock.lock();
+        try {
+            @Nullable Holder known = holders.get(project);
+            Optional<Entry.Reason> refusal = refusal(known, now);
+            if (refusal.isPresent()) {
+                return CompletableFuture.completedFuture(new Entry.Refused(refusal.get()));
+            }
+            Holder holder = known == null ? holder(project, now) : known;
+            if (takesAtOnce(holder)) {
+                return CompletableFuture.completedFuture(take(holder, now));
+            }
+            if (waiting >= settings.waitingMax()) {
+                displaced = displace(holder.wanted());
+            }
+            waiter = new Waiter(holder, now, new CompletableFuture<>());
+            holder.waiters.addLast(waiter);
+            waiting++;
+        } finally {
+            lock.unlock();
+        }
+        if (displaced != null) {
+            displaced.answer().complete(new Entry.Refused(Entry.Reason.PROJECT));
+        }
+        timer.after(settings.waitMax(), () -> waitedTooLong(waiter));
+        return waiter.answer().minimalCompletionStage();
+    }
+
+    /**
+     * Why {@link #enter} would refuse this project now; empty when it would get a place, or could wait for one. Changes nothing, so that
+     * a request can be refused before anything is spent on it.
+     */
+    public Optional<Entry.Reason> refusal(ProjectId project) {
+        lock.lock();
+        try {
+            return refusal(holders.get(project), nanoTime.getAsLong());
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Places that one project can have at most. */
+    public int projectMax() {
+        return settings.projectMax();
+    }
+
+    /** How it stands now. */
+    public State state() {
+        lock.lock();
+        try {
+            return new State(limit, taken, waiting, holders.size());
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    // The rules. Under the lock.
+
+    /** Whoever gets no place and may not wait for one; {@code known} is null for a project that has no state here. */
+    private Optional<Entry.Reason> refusal(@Nullable Holder known, long now) {
+        int wanted = known == null ? 0 : known.wanted();
+        int projects = holders.size() + (known == null ? 1 : 0);
+        if (wanted >= settings.projectMax()) {
+            return Optional.of(Entry.Reason.PROJECT);
+        }
+        if (known == null ? mayTake(0, projects) : takesAtOnce(known)) {
+            return Optional.empty();
+        }
+        if (!mayWait(wanted, known == null ? 0 : known.usuallyHeld(now), projects, now)) {
+            return Optional.of(Entry.Reason.PROJECT);
+        }
+        return waiting < settings.waitingMax() || mostWanting(wanted) != null
+                ? Optional.empty()
+                : Optional.of(Entry.Reason.NODE);
+    }
+
+    /** Nobody overtakes those of the same project that wait. */
+    private boolean takesAtOnce(Holder holder) {
+        return holder.waiters.isEmpty() && mayTake(holder.held, holders.size());
+    }
+
+    /**
+     * A free place may be taken, except that the last ones are for projects that would hold less than their share even if one
+     * more came.
+     */
+    private boolean mayTake(int held, int projects) {
+        if (taken >= limit) {
+            return false;
+        }
+        return taken < limit - reserve() || held < Math.max(1, limit / (projects + 1));
+    }
+
+    private int reserve() {
+        return reserve(limit);
+    }
+
+    private static int reserve(int limit) {
+        return limit < 2 ? 0 : Math.max(1, limit / RESERVED_SHARE);
+    }
+
+    /**
+     * Waiting makes sense for a project below its share, for a bunch of one that has been modest, and for one that would still
+     * not hold more than the largest holder when all who wait have got their places from that one.
+     */
+    private boolean mayWait(int wanted, double usuallyHeld, int projects, long now) {
+        int share = Math.max(1, (limit - reserve()) / projects);
+        if (wanted < share) {
+            return true;
+        }
+        int largest = 0;
+        double usuallyLargest = share;
+        for (Holder holder : holders.values()) {
+            largest = Math.max(largest, holder.held);
+            usuallyLargest = Math.max(usuallyLargest, holder.usuallyHeld(now));
+        }
+        return wanted < largest - waiting - 1
+                || (usuallyHeld < MODEST * usuallyLargest && wanted < BUNCH_SHARES * share);
+    }
+
+    /** The project with the most requests here, if some of them wait and it has more than so many and the one that comes. */
+    private @Nullable Holder mostWanting(int wanted) {
+        Holder most = null;
+        for (Holder holder : holders.values()) {
+            if (!holder.waiters.isEmpty()
+                    && holder.wanted() > wanted + 1
+                    && (most == null || holder.wanted() > most.wanted())) {
+                most = holder;
+            }
+        }
+        return most;
+    }
+
+    /** Where all that may wait do, the last to come of the project with the most requests goes, for one of a project with fewer. */
+    private @Nullable Waiter displace(int wanted) {
+        @Nullable Holder most = mostWanting(wanted);
+        if (most == null) {
+            return null;
+        }
+        waiting--;
+        return most.waiters.removeLast();
+    }
+
+    private Holder holder(ProjectId project, long now) {
+        return holders.computeIfAbsent(project, absent -> new Holder(absent, now));
+    }
+
+    private Place take(Holder holder, long now) {
+        Place place = new Place(this, holder, taken, holder.held);
+        holder.hold(1, now);
+        taken++;
+        return place;
+    }
+
+    // What happens
+
+    /** Completes what became possible; called without the lock. */
+    private record Answer(Waiter waiter, Entry entry) {
+        void give() {
+            waiter.answer().complete(entry);
+        }
+    }
+
+    void left(Place place) {
+        List<Answer> answers = new ArrayList<>();
+        lock.lock();
+        try {
+            taken--;
+            place.holder().hold(-1, nanoTime.getAsLong());
+            forgetIfIdle(place.holder());
+            serve(answers);
+        } finally {
+            lock.unlock();
+        }
+        answers.forEach(Answer::give);
+    }
+
+    void sample(Place place, long ownNanos, boolean failed) {
+        long own = Math.max(1, ownNanos);
+        adaptive.onSample(nanoTime.getAsLong() - own, own, place.takenBefore() + 1, failed);
+    }
+
+    private void limitIs(int newLimit) {
+        List<Answer> answers = new ArrayList<>();
+        lock.lock();
+        try {
+            limit = newLimit;
+            serve(answers);
+        } finally {
+            lock.unlock();
+        }
+        answers.forEach(Answer::give);
+    }
+
+    private void waitedTooLong(Waiter waiter) {
+        List<Answer> answers = new ArrayList<>();
+        lock.lock();
+        try {
+            if (!waiter.holder().waiters.remove(waiter)) {
+                return;
+            }
+            waiting--;
+            answers.add(new Answer(waiter, new Entry.Refused(Entry.Reason.WAITED)));
+            forgetIfIdle(waiter.holder());
+            serve(answers);
+        } finally {
+            lock.unlock();
+        }
+        answers.forEach(Answer::give);
+    }
+
+    /** Free places go to the waiting project that holds least, and among equals to the one that waits longest. */
+    private void serve(List<Answer> answers) {
+        while (waiting > 0) {
+            Holder least = leastHolding();
+            if (least == null || !mayTake(least.held, holders.size())) {
+                return;
+            }
+            Waiter waiter = least.waiters.removeFirst();
+            waiting--;
+            answers.add(new Answer(waiter, take(least, nanoTime.getAsLong())));
+        }
+    }
+
+    private @Nullable Holder leastHolding() {
+        Holder least = null;
+        for (Holder holder : holders.values()) {
+            if (holder.waiters.isEmpty()) {
+                continue;
+            }
+            if (least == null
+                    || holder.held < least.held
+                    || (holder.held == least.held
+                            && holder.waiters.getFirst().since()
+                                            - least.waiters.getFirst().since()
+                                    < 0)) {
+                least = holder;
+            }
+        }
+        return least;
+    }
+
+    private void forgetIfIdle(Holder holder) {
+        if (holder.held == 0 && holder.waiters.isEmpty()) {
+            holders.remove(holder.project);
+        }
+    }
+}

@@ -1,0 +1,17 @@
+package io.aiel.plane.gateway.schedule;
+
+import java.util.Locale;
+
+/** What happens when a run is due and an earlier one has not ended. */
+enum Overlap {
+    /** It is queued all the same. */
+    ALLOW,
+    /** It is skipped. */
+    FORBID,
+    /** The earlier one is asked to stop, and it is queued. */
+    REPLACE;
+
+    String wireName() {
+        return name().toLowerCase(Locale.ROOT);
+    }
+}

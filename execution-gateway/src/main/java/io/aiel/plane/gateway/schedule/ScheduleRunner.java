@@ -1,0 +1,214 @@
+package io.aiel.plane.gateway.schedule;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.aiel.plane.gateway.execution.Caller;
+import io.aiel.plane.gateway.execution.ExecutionAnswer;
+import io.aiel.plane.gateway.execution.Manner;
+import io.aiel.plane.gateway.execution.ScheduledRun;
+import io.aiel.plane.gateway.execution.TokenStanding;
+import io.aiel.plane.vocabulary.ErrorCode;
+import io.aiel.plane.vocabulary.ExecutionId;
+import io.smallrye.mutiny.Multi;
+import io.smallrye.mutiny.Uni;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.jboss.logging.Logger;
+
+/**
+ * Begins what is due: claims schedules, and for each due time submits its request to the queue, as a request of who made the schedule, under the
+ * run's own key. So a due time that two servers see, or one of them again after a start, is one execution.
+ *
+ * <p>Thread-safe; nothing blocks. One look at a time.
+ */
+public final class ScheduleRunner {
+    private static final Logger LOG = Logger.getLogger(ScheduleRunner.class);
+
+    /** Longer than a look at one schedule can take: it submits a few requests. */
+    private static final Duration LEASE = Duration.ofMinutes(1);
+
+    /** What could not be queued now is tried again after this time. */
+    private static final Duration LATER = Duration.ofSeconds(10);
+
+    private final ScheduleStore store;
+    private final Submitter submitter;
+    private final Stopper stopper;
+    private final TokenStanding standing;
+    private final ScheduleSettings settings;
+    private final ObjectMapper json;
+    private final Clock clock;
+    private final AtomicBoolean looking = new AtomicBoolean();
+
+    /** Puts a request into the queue, as {@link io.aiel.plane.gateway.execution.ExecutionService#execute} does. */
+    @FunctionalInterface
+    interface Submitter {
+        Uni<ExecutionAnswer> submit(Caller caller, JsonNode request, Optional<String> key, Manner manner);
+    }
+
+    /** Asks an execution of a schedule to stop. */
+    @FunctionalInterface
+    interface Stopper {
+        Uni<Void> stop(Schedule schedule, ExecutionId execution);
+    }
+
+    ScheduleRunner(
+            ScheduleStore store,
+            Submitter submitter,
+            Stopper stopper,
+            TokenStanding standing,
+            ScheduleSettings settings,
+            ObjectMapper json,
+            Clock clock) {
+        this.store = store;
+        this.submitter = submitter;
+        this.stopper = stopper;
+        this.standing = standing;
+        this.settings = settings;
+        this.json = json;
+        this.clock = clock;
+    }
+
+    /** Looks whether something is due. To be called at intervals. */
+    public void look() {
+        if (!looking.compareAndSet(false, true)) {
+            return;
+        }
+        run().onTermination().invoke(() -> looking.set(false)).subscribe().with(_ -> {}, failure -> {
+            // What was claimed is free again after its lease.
+            LOG.warnf("it could not be looked for schedules (%s); it will be again", failure.toString());
+        });
+    }
+
+    /** One look; the item comes when all that it claimed is dealt with. */
+    Uni<Void> run() {
+        return store.claim(LEASE, clock.instant())
+                .onItem()
+                .transformToMulti(Multi.createFrom()::iterable)
+                .onItem()
+                .transformToUniAndMerge(schedule -> begin(schedule).onFailure().recoverWithUni(failure -> {
+                    LOG.warnf("%s could not be begun (%s); it will be tried again", schedule.id(), failure.toString());
+                    return Uni.createFrom().voidItem();
+                }))
+                .collect()
+                .asList()
+                .replaceWithVoid();
+    }
+
+    private Uni<Void> begin(Schedule schedule) {
+        DuePlan plan = DuePlan.of(
+                schedule.recurrence(),
+                schedule.nextAt().orElseThrow(),
+                clock.instant(),
+                schedule.treatment().catchUp(),
+                schedule.treatment().window(),
+                settings.grace());
+        List<ScheduleStore.Passed> passed = new ArrayList<>();
+        plan.missed().ifPresent(dueAt -> passed.add(new ScheduleStore.Passed(dueAt, "missed", "")));
+        return fire(schedule, plan.fire(), 0, passed)
+                .chain(stopped -> stopped.isPresent()
+                        ? store.advance(schedule, passed, stopped, LATER)
+                        : store.advance(schedule, passed, plan.next(), Duration.ZERO));
+    }
+
+    /** One after the other from this place on; the item is the first that has to wait, if one has to. */
+    private Uni<Optional<Instant>> fire(
+            Schedule schedule, List<Instant> due, int place, List<ScheduleStore.Passed> passed) {
+        if (place == due.size()) {
+            return Uni.createFrom().item(Optional.empty());
+        }
+        Instant dueAt = due.get(place);
+        return fire(schedule, dueAt).chain(fired -> {
+            switch (fired) {
+                case Fired.Later _ -> {
+                    return Uni.createFrom().item(Optional.of(dueAt));
+                }
+                case Fired.Passed(var outcome, var code) -> passed.add(new ScheduleStore.Passed(dueAt, outcome, code));
+                case Fired.OnRecord _ -> {}
+            }
+            return fire(schedule, due, place + 1, passed);
+        });
+    }
+
+    /** What came of a due time. */
+    private sealed interface Fired {
+        /** It is an execution, queued or denied. */
+        record OnRecord() implements Fired {}
+
+        /** It is none. */
+        record Passed(String outcome, String code) implements Fired {}
+
+        /** It cannot be one now. */
+        record Later() implements Fired {}
+    }
+
+    private Uni<Fired> fire(Schedule schedule, Instant dueAt) {
+        return store.isDone(schedule, dueAt)
+                .chain(done -> done
+                        ? Uni.createFrom().<Fired>item(new Fired.OnRecord())
+                        : schedule.treatment().overlap() == Overlap.ALLOW
+                                ? submit(schedule, dueAt)
+                                : store.active(schedule).chain(active -> afterOthers(schedule, dueAt, active)));
+    }
+
+    private Uni<Fired> afterOthers(Schedule schedule, Instant dueAt, List<ExecutionId> active) {
+        if (active.isEmpty()) {
+            return submit(schedule, dueAt);
+        }
+        if (schedule.treatment().overlap() == Overlap.FORBID) {
+            return Uni.createFrom().item(new Fired.Passed("skipped", ""));
+        }
+        return Multi.createFrom()
+                .iterable(active)
+                .onItem()
+                .transformToUniAndConcatenate(id -> stopper.stop(schedule, id))
+                .collect()
+                .asList()
+                .chain(() -> submit(schedule, dueAt));
+    }
+
+    /** As a request of who made it, with what they may do now: who lost that right gets a denial, on record. */
+    private Uni<Fired> submit(Schedule schedule, Instant dueAt) {
+        return standing.now(schedule.holder().tokenId(), schedule.scope())
+                .chain(principal -> submitter.submit(
+                        schedule.caller(principal.orElse(schedule.holder()), dueAt),
+                        request(schedule),
+                        Optional.of(schedule.key(dueAt)),
+                        Manner.scheduled(new ScheduledRun(schedule.id(), dueAt))))
+                .map(this::fired);
+    }
+
+    private Fired fired(ExecutionAnswer answer) {
+        return switch (answer) {
+            case ExecutionAnswer.Queued _, ExecutionAnswer.InProgress _, ExecutionAnswer.Replayed _ ->
+                new Fired.OnRecord();
+            case ExecutionAnswer.Envelope(var _, var envelope, var execution, var _) ->
+                execution.isPresent()
+                        ? new Fired.OnRecord()
+                        : new Fired.Passed(
+                                "refused", EnvelopeError.of(json, envelope).code());
+            case ExecutionAnswer.Refused(var code, var _, var retryAfter) ->
+                retryAfter.isPresent() ? new Fired.Later() : refused(code);
+        };
+    }
+
+    private static Fired refused(ErrorCode code) {
+        // Its key was used: by this due time, before the schedule was changed.
+        return code == ErrorCode.IDEMPOTENCY_KEY_REUSED
+                ? new Fired.OnRecord()
+                : new Fired.Passed("refused", code.name());
+    }
+
+    private JsonNode request(Schedule schedule) {
+        try {
+            return json.readTree(schedule.request().value());
+        } catch (JsonProcessingException e) {
+            throw new IllegalStateException("the request of a schedule was read before", e);
+        }
+    }
+}

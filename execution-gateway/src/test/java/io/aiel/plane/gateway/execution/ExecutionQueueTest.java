@@ -1,0 +1,340 @@
+package io.aiel.plane.gateway.execution;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.aiel.plane.audit.AuditChain;
+import io.aiel.plane.audit.AuditEvent;
+import io.aiel.plane.audit.AuditRecord;
+import io.aiel.plane.vocabulary.Decision;
+import io.aiel.plane.vocabulary.DecisionId;
+import io.aiel.plane.vocabulary.Digest;
+import io.aiel.plane.vocabulary.ExecutionId;
+import io.aiel.plane.vocabulary.JsonText;
+import io.aiel.plane.vocabulary.Obligations;
+import io.aiel.plane.vocabulary.ProjectId;
+import io.aiel.plane.vocabulary.ProjectScope;
+import io.aiel.plane.vocabulary.Usage;
+import io.smallrye.mutiny.Uni;
+import io.vertx.core.json.JsonObject;
+import io.vertx.mutiny.sqlclient.Tuple;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.UUID;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/**
+ * The queue in a real PostgreSQL, as several servers claim from it, begin, die and go on.
+ *
+ * <p>Guards "begun once, by one". Seen failing: {@link #givesEachToOneOfTheServersThatClaimAtOnce} without {@code skip locked} and the look at
+ * the claim under the lock, {@link #beginsNothingThatAnotherHasClaimed} and {@link #freesWhatADeadServerClaimedAndHadNotBegun} when a start does
+ * not look at the claim, and {@link #letsProjectsHaveTurns} without the turns in the order of claims.
+ */
+class ExecutionQueueTest extends ExecutionsOnPostgres {
+    private static final Queueing PLAIN = Queueing.PLAIN;
+    private static final JsonText ENVELOPE = new JsonText("{\"ok\":true}");
+
+    private final Server one = new Server("node-" + UUID.randomUUID());
+    private final Server other = new Server("node-" + UUID.randomUUID());
+
+    @BeforeEach
+    void begin() {
+        await(pool.query("delete from execution_queue").execute());
+        one.start();
+        other.start();
+    }
+
+    private static ProjectScope project() {
+        return new ProjectScope(SCOPE.tenant(), SCOPE.workspace(), ProjectId.create());
+    }
+
+    private static Decision.Allow allow() {
+        return new Decision.Allow(
+                DecisionId.create(), Digest.of("policy"), new JsonText("{}"), List.of(), Obligations.NONE);
+    }
+
+    private ExecutionId queue(ProjectScope scope, Queueing wishes, Instant readyAt) {
+        ExecutionId id = ExecutionId.create();
+        assertThat(await(one.journal.write(one.admission(
+                        id,
+                        AuditChain.begin(CODEC, context(), id),
+                        allow(),
+                        Optional.empty(),
+                        Instant.now(),
+                        scope,
+                        Optional.of(new QueuedWork(
+                                wishes, readyAt, new JsonText("{\"action\":\"execute\"}"), Optional.empty()))))))
+                .isTrue();
+        return id;
+    }
+
+    private ExecutionId queue(ProjectScope scope) {
+        return queue(scope, PLAIN, Instant.now().minusSeconds(1));
+    }
+
+    private static List<QueuedExecution> claim(Server server, int most) {
+        return await(server.queue.claim(most, Map.of(), most));
+    }
+
+    private static List<ExecutionId> ids(List<QueuedExecution> claimed) {
+        return claimed.stream().map(QueuedExecution::id).toList();
+    }
+
+    private static boolean start(Server server, QueuedExecution queued) {
+        AuditChain chain = AuditChain.resume(CODEC, queued.auditContext(), queued.position());
+        List<AuditRecord> records = List.of(chain.append(new AuditEvent.ExecutionAdmitted(queued.id())));
+        server.live.add(queued.id());
+        return await(server.journal.write(new Start(queued.id(), allow(), Instant.now(), records, chain.position())));
+    }
+
+    private static Closure succeeded(QueuedExecution queued) {
+        AuditChain chain = AuditChain.resume(CODEC, queued.auditContext(), queued.position());
+        chain.append(new AuditEvent.ExecutionAdmitted(queued.id()));
+        return new Closure(
+                queued.id(),
+                ExecutionStatus.SUCCEEDED,
+                200,
+                "",
+                "",
+                Optional.empty(),
+                Usage.NONE,
+                new JsonText("{}"),
+                "w",
+                Instant.now(),
+                List.of(),
+                Optional.empty(),
+                Optional.of(
+                        new QueueEnd(Optional.empty(), ENVELOPE, Instant.now().plusSeconds(60))),
+                List.of(chain.append(new AuditEvent.ExecutionFinished(
+                        queued.id(), "succeeded", 200, "", Optional.empty(), Usage.NONE, new JsonText("{}"), "w"))),
+                chain.position());
+    }
+
+    private static String statusOf(ExecutionId id) {
+        return await(pool.preparedQuery("select status from executions where id = $1")
+                        .execute(Tuple.of(id.value())))
+                .iterator()
+                .next()
+                .getString(0);
+    }
+
+    private static long count(String table, ExecutionId id) {
+        return await(pool.preparedQuery("select count(*) from " + table + " where execution = $1")
+                        .execute(Tuple.of(id.value())))
+                .iterator()
+                .next()
+                .getLong(0);
+    }
+
+    private static void silence(Server server) {
+        await(pool.preparedQuery("update plane_nodes set heartbeat_at = now() - interval '1 minute' where node = $1")
+                .execute(Tuple.of(server.node)));
+    }
+
+    @Test
+    void givesEachToOneOfTheServersThatClaimAtOnce() {
+        List<ExecutionId> queued = new ArrayList<>();
+        for (int i = 0; i < 60; i++) {
+            queued.add(queue(project()));
+        }
+        List<ExecutionId> claimed = new ArrayList<>();
+
+        for (int round = 0; round < 40 && claimed.size() < queued.size(); round++) {
+            claimed.addAll(await(Uni.combine()
+                    .all()
+                    .unis(one.queue.claim(7, Map.of(), 7), other.queue.claim(7, Map.of(), 7))
+                    .with((mine, theirs) -> {
+                        List<ExecutionId> both = new ArrayList<>(ids(mine));
+                        both.addAll(ids(theirs));
+                        return both;
+                    })));
+        }
+
+        assertThat(claimed).doesNotHaveDuplicates().containsExactlyInAnyOrderElementsOf(queued);
+    }
+
+    @Test
+    void beginsNothingThatAnotherHasClaimed() {
+        ExecutionId id = queue(project());
+        QueuedExecution claimed = claim(one, 1).getFirst();
+
+        assertThat(start(other, claimed)).isFalse();
+        assertThat(statusOf(id)).isEqualTo("queued");
+        assertThat(start(one, claimed)).isTrue();
+        assertThat(statusOf(id)).isEqualTo("running");
+        assertThat(start(one, claimed)).as("a second time").isFalse();
+    }
+
+    @Test
+    void keepsTheAnswerAndForgetsTheInputWithTheEnd() {
+        ExecutionId id = queue(project());
+        QueuedExecution claimed = claim(one, 1).getFirst();
+        start(one, claimed);
+
+        assertThat(await(one.journal.write(succeeded(claimed)))).isTrue();
+
+        assertThat(statusOf(id)).isEqualTo("succeeded");
+        assertThat(count("execution_queue", id)).isZero();
+        assertThat(count("execution_results", id)).isEqualTo(1);
+    }
+
+    /** Seen from the second project: what the first has queued and has in hand is no matter. */
+    @Test
+    void letsProjectsHaveTurns() {
+        ProjectScope busy = project();
+        for (int i = 0; i < 200; i++) {
+            queue(busy);
+        }
+        List<ExecutionId> first = ids(await(one.queue.claim(4, Map.of(), 6)));
+        ExecutionId lonely = queue(project());
+
+        List<QueuedExecution> claimed = await(one.queue.claim(2, Map.of(busy.project(), 4), 6));
+
+        assertThat(first).hasSize(4);
+        assertThat(ids(claimed)).hasSize(2).contains(lonely);
+    }
+
+    @Test
+    void givesNoProjectMoreThanItMayHave() {
+        ProjectScope busy = project();
+        for (int i = 0; i < 10; i++) {
+            queue(busy);
+        }
+
+        assertThat(await(one.queue.claim(10, Map.of(), 3))).hasSize(3);
+        assertThat(await(one.queue.claim(10, Map.of(busy.project(), 3), 3))).isEmpty();
+        assertThat(await(one.queue.claim(10, Map.of(busy.project(), 1), 3))).hasSize(2);
+    }
+
+    @Test
+    void beginsWithTheHighestPriorityAndNothingBeforeItsTime() {
+        ProjectScope scope = project();
+        Instant past = Instant.now().minusSeconds(1);
+        ExecutionId low = queue(scope, wishes(-1, 1), past);
+        ExecutionId plain = queue(scope, wishes(0, 1), past);
+        ExecutionId high = queue(scope, wishes(5, 1), past);
+        ExecutionId later = queue(scope, wishes(9, 1), Instant.now().plusSeconds(600));
+
+        assertThat(ids(claim(one, 1))).containsExactly(high);
+        assertThat(ids(claim(one, 1))).containsExactly(plain);
+        assertThat(ids(claim(one, 5))).containsExactly(low);
+        assertThat(statusOf(later)).isEqualTo("queued");
+    }
+
+    private static Queueing wishes(int priority, int attempts) {
+        return new Queueing(priority, Optional.empty(), attempts, Duration.ofMillis(100), Duration.ofMillis(100));
+    }
+
+    @Test
+    void freesWhatADeadServerClaimedAndHadNotBegun() {
+        ExecutionId id = queue(project());
+        QueuedExecution claimed = claim(other, 1).getFirst();
+        assertThat(claim(one, 1)).isEmpty();
+        silence(other);
+
+        await(one.recovery.sweep());
+
+        assertThat(ids(claim(one, 1))).containsExactly(id);
+        assertThat(start(other, claimed)).as("it was not dead after all").isFalse();
+    }
+
+    @Test
+    void leavesTheClaimsOfALivingServerAlone() {
+        queue(project());
+        claim(other, 1);
+
+        await(one.recovery.sweep());
+
+        assertThat(claim(one, 1)).isEmpty();
+    }
+
+    @Test
+    void closesAsLostWhatADeadServerHadBegun() {
+        ExecutionId id = queue(project());
+        start(other, claim(other, 1).getFirst());
+        silence(other);
+
+        await(one.recovery.sweep());
+
+        assertThat(statusOf(id)).isEqualTo("lost");
+        assertThat(count("execution_queue", id)).isZero();
+        assertThat(count("execution_results", id)).isEqualTo(1);
+        assertThat(types(id)).containsExactly("admitted", "admitted", "finished");
+    }
+
+    @Test
+    void beginsAgainWhatADeadServerHadBegunWhenItsCallerAskedForThat() {
+        ExecutionId id = queue(project(), wishes(0, 2), Instant.now().minusSeconds(1));
+        QueuedExecution first = claim(other, 1).getFirst();
+        start(other, first);
+        silence(other);
+
+        await(one.recovery.sweep());
+
+        assertThat(statusOf(id)).isEqualTo("queued");
+        await(pool.query("update execution_queue set ready_at = now()").execute());
+        QueuedExecution second = claim(one, 1).getFirst();
+        assertThat(second.attempt().number()).isEqualTo(2);
+        assertThat(await(other.journal.write(succeeded(first))))
+                .as("the one that was thought dead comes back with the end of its attempt")
+                .isFalse();
+        other.live.remove(id);
+        start(one, second);
+        silence(one);
+        await(other.recovery.beat());
+        await(other.recovery.sweep());
+        assertThat(statusOf(id)).isEqualTo("dead_letter");
+        assertThat(types(id)).containsExactly("admitted", "admitted", "attempted", "admitted", "finished");
+    }
+
+    @Test
+    void doesNotCountAStartThatSurelyDidNotRun() {
+        ExecutionId id = queue(project());
+        start(one, claim(one, 1).getFirst());
+        one.live.notBegun(id);
+
+        await(one.recovery.sweep());
+
+        assertThat(statusOf(id)).isEqualTo("queued");
+        QueuedExecution again = await(one.queue.waiting(Set.of(id))).getFirst();
+        assertThat(again.attempt().number()).isEqualTo(1);
+        assertThat(again.attempt().deferrals()).isEqualTo(1);
+    }
+
+    /** Whichever comes first: it is cancelled and does not run, or it runs. */
+    @Test
+    void doesNotBeginWhatWasCancelledMeanwhile() {
+        ExecutionId id = queue(project());
+        QueuedExecution claimed = claim(one, 1).getFirst();
+
+        await(QueuedRuns.cancel(List.of(id), other.queue, other.ends, other.journal));
+
+        assertThat(statusOf(id)).isEqualTo("cancelled");
+        assertThat(start(one, claimed)).isFalse();
+        assertThat(types(id)).containsExactly("admitted", "finished");
+    }
+
+    @Test
+    void cancelsNothingThatHasBegunAsIfItWaited() {
+        ExecutionId id = queue(project());
+        start(one, claim(one, 1).getFirst());
+
+        await(QueuedRuns.cancel(List.of(id), other.queue, other.ends, other.journal));
+
+        assertThat(statusOf(id)).isEqualTo("running");
+    }
+
+    private static List<String> types(ExecutionId id) {
+        List<String> types = new ArrayList<>();
+        await(pool.preparedQuery(RECORDS).execute(Tuple.of("execution/" + id)))
+                .forEach(row -> types.add(new JsonObject(row.getString(0))
+                        .getString("type")
+                        .replaceAll("io\\.aiel\\.plane\\.execution\\.|\\.v1", "")));
+        return types;
+    }
+}

@@ -1,0 +1,108 @@
+package io.aiel.plane.gateway.execution;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.aiel.plane.audit.AuditCodec;
+import io.aiel.plane.audit.StreamPosition;
+import io.aiel.plane.gateway.http.Problems;
+import io.aiel.plane.vocabulary.DecisionId;
+import io.aiel.plane.vocabulary.Digest;
+import io.aiel.plane.vocabulary.ExecutionId;
+import io.aiel.plane.vocabulary.JsonText;
+import io.aiel.plane.vocabulary.SnapshotRef;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import io.smallrye.mutiny.Uni;
+import io.smallrye.mutiny.helpers.test.UniAssertSubscriber;
+import java.time.Clock;
+import java.time.Duration;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+
+/** How what was queued begins: after another decision, and when that says so. */
+class QueuedRunsTest extends ExecutionsOnFakes {
+    private static final TokenStanding VALID = (_, _) -> Uni.createFrom().item(Optional.of(caller().principal()));
+    private static final TokenStanding REVOKED = (_, _) -> Uni.createFrom().item(Optional.empty());
+
+    private QueuedRuns.Begun begin(TokenStanding standing) {
+        Envelopes envelopes = new Envelopes(JSON, Problems::status);
+        AuditCodec codec = new AuditCodec(Clock.systemUTC());
+        QueuedRuns runs = new QueuedRuns(
+                service(),
+                new Entrance(gate, new ExecutionMetrics(new SimpleMeterRegistry(), live, gate)),
+                standing,
+                new FakeRegistry(),
+                new ExecutionJournal(this::write, 10, 10, 1),
+                codec,
+                live,
+                envelopes,
+                new QueuedEnds(codec, envelopes, Clock.systemUTC(), Duration.ofHours(1)),
+                Clock.systemUTC(),
+                900_000);
+        hydrator.outcome.complete(answered(ENVELOPE, 200));
+        return runs.begin(queued())
+                .subscribe()
+                .withSubscriber(UniAssertSubscriber.create())
+                .awaitItem()
+                .getItem();
+    }
+
+    private static QueuedExecution queued() {
+        ExecutionId id = ExecutionId.create();
+        return new QueuedExecution(
+                id,
+                SCOPE,
+                caller().principal(),
+                "req",
+                "",
+                "",
+                "http://127.0.0.1",
+                Optional.of("production"),
+                new SnapshotRef(Digest.of("snapshot"), "0".repeat(64)),
+                Optional.empty(),
+                Digest.of("{}"),
+                DecisionId.create(),
+                new JsonText(INVOKE),
+                new Attempt(1, 1, Duration.ZERO, Duration.ZERO, 0),
+                StreamPosition.startOf(id));
+    }
+
+    @Test
+    void runsWhatIsAllowedStill() {
+        assertThat(begin(VALID)).isEqualTo(QueuedRuns.Begun.OVER);
+
+        assertThat(hydrator.requests).hasSize(1);
+        assertThat(written).hasExactlyElementsOfTypes(Start.class, Closure.class);
+    }
+
+    @Test
+    void endsWhatIsDeniedByNow() {
+        denies = true;
+
+        assertThat(begin(VALID)).isEqualTo(QueuedRuns.Begun.OVER);
+
+        assertThat(closure().status()).isEqualTo(ExecutionStatus.DENIED);
+        assertThat(hydrator.requests).isEmpty();
+    }
+
+    /** Seen failing when the policy alone is asked. */
+    @Test
+    void endsWhatARevokedTokenAskedForWhateverThePolicySays() {
+        assertThat(begin(REVOKED)).isEqualTo(QueuedRuns.Begun.OVER);
+
+        assertThat(closure().status()).isEqualTo(ExecutionStatus.DENIED);
+        assertThat(hydrator.requests).isEmpty();
+    }
+
+    /** As right after a start, while the policy is being loaded. Seen failing when a denial for want of a decision ends it too. */
+    @Test
+    void keepsWhatNoDecisionCanBeHadForInTheQueue() {
+        denies = true;
+        undecided = true;
+
+        assertThat(begin(VALID)).isEqualTo(QueuedRuns.Begun.NOT_NOW);
+
+        assertThat(written).isEmpty();
+        assertThat(hydrator.requests).isEmpty();
+        assertThat(live.size()).isZero();
+    }
+}

@@ -1,0 +1,5 @@
+"""The function that every row serves."""
+
+
+def add(a: int, b: int) -> dict:
+    return {"sum": a + b}

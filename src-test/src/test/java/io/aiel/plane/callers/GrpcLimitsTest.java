@@ -1,0 +1,126 @@
+package io.aiel.plane.callers;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.aiel.plane.fixtures.GrpcClient;
+import io.aiel.plane.fixtures.PackagedPlane;
+import io.aiel.plane.fixtures.Project;
+import io.aiel.plane.fixtures.Results;
+import io.aiel.plane.fixtures.SharedPlane;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.extension.ExtendWith;
+
+/** What is too large, too much or too long for gRPC, and floods of HTTP/2 frames: refused or cut off, and the next is served. */
+@Tag("callers")
+@ExtendWith(SharedPlane.class)
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class GrpcLimitsTest {
+    private static final int MESSAGE_BYTES_MAX = 6 << 20;
+
+    private PackagedPlane plane;
+    private GrpcClient client;
+    private Project project;
+
+    @BeforeAll
+    void push(PackagedPlane shared) {
+        plane = shared;
+        client = GrpcClient.install();
+        project = plane.newProject("grpc-limits-" + Long.toHexString(System.nanoTime()));
+        project.push(Map.of("entry_point.py", """
+                from aiel_sdk import tool
+
+                @tool("size")
+                def size(ctx, payload):
+                    return len(payload.get("pad", ""))
+                """));
+    }
+
+    private JsonNode invoke(Map<String, ?> more) {
+        return client.call(
+                plane,
+                plane.client().token(),
+                "ExecutionService",
+                "Invoke",
+                Map.of("workspace", project.workspace(), "project", project.id(), "kind", "KIND_TOOL", "name", "size"),
+                more);
+    }
+
+    @Test
+    void takesAMessageAtTheLimitAndRefusesOneAbove() {
+        JsonNode large = invoke(Map.of("pad_json", MESSAGE_BYTES_MAX - 200));
+        JsonNode larger = invoke(Map.of("pad_json", MESSAGE_BYTES_MAX + 1));
+
+        assertThat(text(large)).isEqualTo(Integer.toString(MESSAGE_BYTES_MAX - 200));
+        assertThat(larger.path("code").asText()).as(larger.toString()).isEqualTo("RESOURCE_EXHAUSTED");
+    }
+
+    private static String text(JsonNode answer) {
+        assertThat(answer.has("response")).as(answer.toString()).isTrue();
+        return new String(
+                java.util.Base64.getDecoder()
+                        .decode(answer.at("/response/result_json").asText()),
+                java.nio.charset.StandardCharsets.UTF_8);
+    }
+
+    @Test
+    void refusesMetadataThatIsTooMuch() {
+        JsonNode much = invoke(Map.of("metadata", List.of(List.of("x-much", "y".repeat(15_000)))));
+        JsonNode more = invoke(Map.of("metadata", List.of(List.of("x-much", "y".repeat(17_000)))));
+
+        assertThat(much.path("response").has("execution_id"))
+                .as(much.toString())
+                .isTrue();
+        assertThat(more.has("code")).as(more.toString()).isTrue();
+    }
+
+    /**
+     * Each flood has a connection of its own. The server ends it, or takes it for what it is; and nobody else hears of it. Seen failing
+     * without the limit on resets: 20,000 were taken, and the connection stayed.
+     */
+    @Test
+    void survivesFloodsOfFrames() {
+        Map<String, Object> floods = new LinkedHashMap<>();
+        floods.put("host", "127.0.0.1");
+        floods.put("port", Integer.parseInt(plane.grpc().replaceFirst(".*:", "")));
+        floods.put("token", plane.client().token());
+        floods.put("frames", 20_000);
+        floods.put(
+                "kinds",
+                List.of(
+                        "rapid_reset",
+                        "continuations",
+                        "empty_continuations",
+                        "large_head",
+                        "compressed_head",
+                        "pings",
+                        "settings",
+                        "empty_data",
+                        "many_streams",
+                        "half_preface"));
+
+        JsonNode seen = client.script("http2_floods.py", floods);
+
+        Results.keep("callers", "grpc-floods", Map.of("seen", seen.toString()));
+        for (String ended :
+                List.of("rapid_reset", "continuations", "empty_continuations", "large_head", "pings", "half_preface")) {
+            assertThat(seen.path(ended).path("closed").asBoolean())
+                    .as(ended + " ends the connection: " + seen)
+                    .isTrue();
+        }
+        assertThat(seen.at("/rapid_reset/sent").asInt())
+                .as("streams that could be reset before it ended: " + seen)
+                .isLessThan(20_001);
+        assertThat(seen.at("/many_streams/resets").asInt())
+                .as("streams that were refused: " + seen)
+                .isEqualTo(200);
+        assertThat(invoke(Map.of()).at("/response/result").asInt()).isZero();
+        assertThat(plane.client().get("/q/health/ready").status()).isEqualTo(200);
+    }
+}
