@@ -43,6 +43,25 @@ def memory(ctx, e):
     while True:
         held.append(bytearray(8 << 20))
 
+@tool("memory_of_small_things")
+def memory_of_small_things(ctx, e):
+    held = []
+    while True:
+        held.append({"a": [len(held)], "b": str(len(held))})
+
+FULL = []
+
+@tool("full_where_a_number_is_needed")
+def full_where_a_number_is_needed(ctx, e):
+    """Uses up the room for small numbers, and then needs one: the interpreter makes it for a clean-up that is far down a function."""
+    FULL.append([None] * (6 << 20))
+    try:
+        for at in range(6 << 20):
+            FULL[0][at] = float(at)
+    except MemoryError:
+        FAR
+        float(at)
+
 @tool("threads")
 def threads(ctx, e):
     stop, made = threading.Event(), 0
@@ -177,7 +196,7 @@ def forge(ctx, e):
 @tool("recurse")
 def recurse(ctx, e):
     return recurse(ctx, e)
-'''
+'''.replace("FAR", "x = ctx; " * 200 + "pass")
 
 
 class LimitsMixin:
@@ -236,6 +255,26 @@ class LimitsMixin:
         else:
             self.assertEqual(("MEMORY_LIMIT", True), (self.error(frame), frame["tainted"]))
             self.end(worker)
+
+    def test_memory_of_small_things_ends_at_its_limit_each_time(self):
+        """Seen to fail: with the answer made where the handler's frames are still held, one in ten tries went on until its deadline."""
+        for attempt in range(12):
+            worker = self.fresh(memory_bytes=64 << 20)
+            frame, _ = worker.tool("memory_of_small_things", timeout_ms=30000)
+            if frame is not None:
+                self.assertEqual(("MEMORY_LIMIT", True), (self.error(frame), frame["tainted"]))
+                self.end(worker)
+            else:
+                self.assertTrue(worker.exited()["memory_limit_hit"], "try %d" % attempt)
+
+    def test_an_interpreter_that_tries_for_ever_is_at_its_limit_long_before_its_deadline(self):
+        """Seen to fail: while the zygote did not look at the address space, the worker burned a processor until it was killed."""
+        worker = self.fresh(memory_bytes=128 << 20)
+        started = time.monotonic()
+        frame, _ = worker.tool("full_where_a_number_is_needed", timeout_ms=25000)
+        self.assertIsNone(frame)
+        self.assertTrue(worker.exited()["memory_limit_hit"])
+        self.assertLess(time.monotonic() - started, 20)
 
     def test_memory_at_import_ends_at_its_limit_too(self):
         """Seen to fail: as an ordinary user the first was a finding in the code, and the second a worker that was lost."""

@@ -3,7 +3,7 @@
 Input: {"target", "token", "stubs": folder of the generated modules, "steps": [...]}. Steps:
 {"do": "call", "service", "method", "request"} and, if wanted, "token", "metadata", "timeout" (seconds), "give_up_after" (seconds);
 {"do": "stream", "request"} and, if wanted, "pause" (seconds before each event is taken), "take" (events, after which it leaves), and those of call;
-{"do": "health", "service"}; {"do": "reflection"}; {"do": "methods"}: each method of the interface is called with an empty request.
+{"do": "health", "service"}; {"do": "watch"} (health, until it ends or "timeout"); {"do": "reflection"}; {"do": "methods"}: each method of the interface is called with an empty request.
 """
 
 import json
@@ -108,6 +108,17 @@ def health(step):
         return failed(error)
 
 
+def watch(step):
+    stub, seen = health_pb2_grpc.HealthStub(channel), []
+    begun = time.monotonic()
+    try:
+        for found in stub.Watch(health_pb2.HealthCheckRequest(), timeout=step.get("timeout")):
+            seen.append(health_pb2.HealthCheckResponse.ServingStatus.Name(found.status))
+    except grpc.RpcError as error:
+        return {"seen": seen, **failed(error), "seconds": time.monotonic() - begun}
+    return {"seen": seen}
+
+
 def reflection(_):
     database = ProtoReflectionDescriptorDatabase(channel)
     pool = descriptor_pool.DescriptorPool(database)
@@ -135,5 +146,5 @@ def methods(step):
     return answers
 
 
-DO = {"call": call, "stream": stream, "health": health, "reflection": reflection, "methods": methods}
+DO = {"call": call, "stream": stream, "health": health, "watch": watch, "reflection": reflection, "methods": methods}
 print(json.dumps([DO[step["do"]](step) for step in asked["steps"]]))

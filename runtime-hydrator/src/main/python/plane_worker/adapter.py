@@ -77,8 +77,8 @@ def wrap(fn):
                 if inspect.isasyncgen(out) or inspect.isgenerator(out):
                     out = await streams.current.get().of_async(out)
                 return out
-            except (asyncio.CancelledError, asyncio.TimeoutError, streams.Stopped, streams.TooMuch):
-                raise
+            except (asyncio.CancelledError, asyncio.TimeoutError, streams.Stopped, streams.TooMuch, MemoryError):
+                raise  # as it is; of the last there is not even room for another exception
             except BaseException as raised:
                 raise HandlerRaised(raised) from None
     else:
@@ -89,7 +89,7 @@ def wrap(fn):
             try:
                 out = fn(*args, **kwargs)
                 return streams.current.get().of(out) if inspect.isgenerator(out) else out
-            except (asyncio.TimeoutError, streams.Stopped, streams.TooMuch):
+            except (asyncio.TimeoutError, streams.Stopped, streams.TooMuch, MemoryError):
                 raise
             except BaseException as raised:
                 raise HandlerRaised(raised) from None
@@ -344,48 +344,63 @@ class Call:
         raise RuntimeError("a call that runs at once waited for something")
 
     async def run(self):
-        """The reply."""
+        """The reply.
+
+        Short, as is each function that an error passes on its way to the answer: past its 256th instruction CPython 3.11 to 3.14
+        makes a number when it enters a handler's clean-up, and while there is no memory for one it tries again for ever.
+        """
         if self.refused is not None:
             return self.refused
-        adapter, parsed, ctx, failure = self._adapter, self._parsed, self._ctx, self._failure
         streams.current.set(self.chunks)
         try:
-            if parsed.action == "describe":
-                result = adapter.describe()
-                ctx.note("runner.describe.ok")
-                status = 200
-            elif parsed.action == "invoke":
-                ctx.note("runner.invoke", resource_kind=parsed.kind, resource_name=parsed.handler, kind=parsed.kind,
-                         handler=parsed.handler)
-                step = time.time()
-                result = _unkept(await adapter._invoke(parsed, ctx, self.timeout_ms))
-                ctx.note("runner.invoke.ok", duration_ms=int((time.time() - step) * 1000), resource_kind=parsed.kind,
-                         resource_name=parsed.handler)
-                status = runner._extract_http_status_from_result(result) or 200
-            else:
-                ctx.note("runner.execute", resource_kind="handler", resource_name=parsed.handler, handler=parsed.handler)
-                step = time.time()
-                result = _unkept(await adapter._run_execute(parsed, ctx, self.timeout_ms))
-                ctx.note("runner.execute.ok", duration_ms=int((time.time() - step) * 1000), resource_kind="handler",
-                         resource_name=parsed.handler)
-                status = 200
-            reply = Reply(encoded(runner._ok_response(result=result, logs=ctx.logs, http_status=status, **self._common)))
-        except _Expired:
+            return await self._reply()
+        except BaseException as raised:
+            problem = raised
+        if isinstance(problem, MemoryError):
+            # With the handler's frames goes what they hold: the answer needs memory too.
+            problem.__traceback__ = problem.__context__ = problem.__cause__ = None
+        return await self._reply_to(problem)
+
+    async def _reply(self):
+        adapter, parsed, ctx = self._adapter, self._parsed, self._ctx
+        if parsed.action == "describe":
+            result = adapter.describe()
+            ctx.note("runner.describe.ok")
+            status = 200
+        elif parsed.action == "invoke":
+            ctx.note("runner.invoke", resource_kind=parsed.kind, resource_name=parsed.handler, kind=parsed.kind,
+                     handler=parsed.handler)
+            step = time.time()
+            result = _unkept(await adapter._invoke(parsed, ctx, self.timeout_ms))
+            ctx.note("runner.invoke.ok", duration_ms=int((time.time() - step) * 1000), resource_kind=parsed.kind,
+                     resource_name=parsed.handler)
+            status = runner._extract_http_status_from_result(result) or 200
+        else:
+            ctx.note("runner.execute", resource_kind="handler", resource_name=parsed.handler, handler=parsed.handler)
+            step = time.time()
+            result = _unkept(await adapter._run_execute(parsed, ctx, self.timeout_ms))
+            ctx.note("runner.execute.ok", duration_ms=int((time.time() - step) * 1000), resource_kind="handler",
+                     resource_name=parsed.handler)
+            status = 200
+        reply = Reply(encoded(runner._ok_response(result=result, logs=ctx.logs, http_status=status, **self._common)))
+        if len(reply.envelope) > adapter.result_bytes:
+            return self._failure.plain(OUTPUT_LIMIT, "The result takes %d bytes, at most %d are allowed; return less, or write it "
+                                       "elsewhere" % (len(reply.envelope), adapter.result_bytes), 500)
+        return reply
+
+    async def _reply_to(self, problem):
+        """The reply to what was raised; None if it is that of :meth:`timed_out`."""
+        if isinstance(problem, _Expired):
             return None
-        except streams.Stopped:
+        if isinstance(problem, streams.Stopped):
             return await self.was_cancelled()
-        except streams.TooMuch as problem:
-            return failure.plain(OUTPUT_LIMIT, str(problem), 500)
-        except asyncio.CancelledError:
+        if isinstance(problem, streams.TooMuch):
+            return self._failure.plain(OUTPUT_LIMIT, str(problem), 500)
+        if isinstance(problem, asyncio.CancelledError):
             if self.cancelled:
                 return await self.was_cancelled()
-            return failure.plain(runner.ERROR_USER_CODE, "The handler ended with CancelledError", 500)
-        except BaseException as problem:
-            return failure.of(problem)
-        if len(reply.envelope) > adapter.result_bytes:
-            return failure.plain(OUTPUT_LIMIT, "The result takes %d bytes, at most %d are allowed; return less, or write it elsewhere"
-                                 % (len(reply.envelope), adapter.result_bytes), 500)
-        return reply
+            return self._failure.plain(runner.ERROR_USER_CODE, "The handler ended with CancelledError", 500)
+        return self._failure.of(problem)
 
     async def was_cancelled(self):
         """The reply to a call that was cancelled."""
@@ -467,26 +482,33 @@ class _Failure:
         reply.tainted = code == CANCELLED and bool(_IN_THREADS)
         return reply
 
+    def _details(self, problem):
+        try:
+            status = runner._extract_http_status_from_exception(problem)
+            return status, runner._details_with_status(
+                runner._error_details(problem, files_root=self._adapter.loaded.root, include_traceback=False), status)
+        except Exception:  # an exception class whose own attributes raise
+            return None, {"exception_type": type(problem).__name__}
+
+    @staticmethod
+    def _encoded(response):
+        try:
+            return Reply(encoded(response))
+        except Exception:  # a log field that has no JSON form
+            response.meta.logs = []
+            response.error.details = None
+            return Reply(encoded(response))
+
     def _make(self, problem, code, message, event, level, legacy, tainted):
         limit = max(1024, self._adapter.result_bytes // 8)
         if len(message) > limit:
             message = message[:limit] + " … (cut)"
-        try:
-            status = runner._extract_http_status_from_exception(problem)
-            details = runner._details_with_status(
-                runner._error_details(problem, files_root=self._adapter.loaded.root, include_traceback=False), status)
-        except Exception:  # an exception class whose own attributes raise
-            status, details = None, {"exception_type": type(problem).__name__}
+        status, details = self._details(problem)
         self._ctx.note("runner.invoke." + event, message=message, level=level, resource_kind=self._parsed.kind,
                        resource_name=self._parsed.handler)
         response = runner._error_response(code=code, message=message, legacy_code=legacy, details=details, logs=self._ctx.logs,
                                           http_status=status, **self._common)
-        try:
-            reply = Reply(encoded(response))
-        except Exception:  # a log field that has no JSON form
-            response.meta.logs = []
-            response.error.details = None
-            reply = Reply(encoded(response))
+        reply = self._encoded(response)
         if len(reply.envelope) > self._adapter.result_bytes:
             response.meta.logs = []
             reply = Reply(encoded(response))

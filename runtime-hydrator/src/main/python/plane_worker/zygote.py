@@ -7,6 +7,7 @@ import gc
 import os
 import platform
 import re
+import resource
 import select
 import signal
 import sys
@@ -115,6 +116,7 @@ class Zygote:
         self._looked = 0.0
         self._killed = set()
         self._at_memory_limit = set()
+        self._full = set()
         self._decoder = frames.Decoder()
         self._out = 1
 
@@ -162,9 +164,7 @@ class Zygote:
             pid = self._pids.get(message.get("worker"))
             if pid is not None:
                 self._killed.add(pid)
-                groups = self._jail.groups
-                # The kernel may look for pages to give up for longer than a deadline lasts, before it kills for memory.
-                if groups is not None and groups.at_memory_limit(message["worker"]):
+                if self._stands_at_memory_limit(pid, message["worker"]):
                     self._at_memory_limit.add(pid)
                 os.kill(pid, signal.SIGKILL)
         elif kind == "ping":
@@ -174,6 +174,15 @@ class Zygote:
         else:
             raise frames.ProtocolError("unknown frame type %r" % kind)
         return True
+
+    def _stands_at_memory_limit(self, pid, name):
+        """Whether a worker that is to be killed, or never rests, has all the memory it may have.
+
+        In a group: the kernel may look for pages to give up for longer than a deadline lasts, before it kills for memory. Without
+        one: the interpreter may try for ever to make the number that it needs to enter an error's handler.
+        """
+        groups = self._jail.groups
+        return _address_space_is_full(pid) if groups is None else groups.at_memory_limit(name)
 
     def _refusal(self, spec):
         """What is wrong with a ``spawn`` frame, or None."""
@@ -270,6 +279,7 @@ class Zygote:
             del self._cpu_limit[pid]
             self._cpu_seen.pop(pid, None)
             self._light.discard(pid)
+            self._full.discard(pid)
             self._killed.discard(pid)
             self.send({"type": "exited", "worker": name, "exit_code": code if code >= 0 else None,
                        "signal": -code if code < 0 else None, "memory_limit_hit": memory_hit, "process_limit_hit": process_hit,
@@ -288,6 +298,14 @@ class Zygote:
                 continue
             busy = used - self._cpu_seen.get(pid, used) > elapsed * _BUSY_SHARE
             self._cpu_seen[pid] = used
+            if not busy or self._jail.groups is not None or not _address_space_is_full(pid):
+                self._full.discard(pid)
+            elif pid not in self._full:
+                self._full.add(pid)  # it may be about to give some back
+            else:
+                self._at_memory_limit.add(pid)
+                os.kill(pid, signal.SIGKILL)
+                continue
             if busy and pid not in self._light:
                 self._light.add(pid)
                 if self._jail.groups is None or not self._jail.groups.weigh(name, True):
@@ -325,6 +343,17 @@ def _wanted_seconds(pid):
         return (int(fields[11]) + int(fields[12])) / _TICKS
     except OSError:
         return None
+
+
+def _address_space_is_full(pid):
+    """Whether the limit on a process's address space leaves it not one page more."""
+    try:
+        limit, _ = resource.prlimit(pid, resource.RLIMIT_AS)
+        with open("/proc/%d/statm" % pid, "rb") as statm:
+            pages = int(statm.read().split()[0])
+    except (OSError, ValueError):
+        return False  # it ended meanwhile, or has become another's
+    return limit != resource.RLIM_INFINITY and (pages + 1) * resource.getpagesize() > limit
 
 
 def _make_nice(pid):

@@ -30,7 +30,7 @@ abstract class CallInHand<Q, R, A> extends ServerCall.Listener<Received<Q>> {
     private final Parts parts;
     private final Sent sent;
     private final ContextInternal loop;
-    private final Context.@Nullable CancellableContext stream;
+    private final StreamReset stream;
     private Cancellable running = () -> {};
     private @Nullable UniEmitter<? super Q> receiver;
     private @Nullable Received<Q> received;
@@ -54,7 +54,7 @@ abstract class CallInHand<Q, R, A> extends ServerCall.Listener<Received<Q>> {
         this.loop = loop;
         this.sent =
                 Sent.of(call, metadata, Optional.ofNullable(Context.current().getDeadline()));
-        this.stream = Context.current() instanceof Context.CancellableContext own ? own : null;
+        this.stream = StreamReset.ofCurrentCall();
     }
 
     /** To be called where the call begins, which is where its context is the current one of gRPC. */
@@ -211,12 +211,7 @@ abstract class CallInHand<Q, R, A> extends ServerCall.Listener<Received<Q>> {
         LOG.debugf("a caller takes no answer requestId=%s", sent.requestId());
         ended = true;
         running.cancel();
-        if (stream != null) {
-            // Resets the stream, and drops what waits; a status would have to wait behind it.
-            stream.cancel(Status.CANCELLED
-                    .withDescription("The answer was not taken in time.")
-                    .asException());
-        }
+        stream.reset("The answer was not taken in time.");
         left();
     }
 }

@@ -128,6 +128,7 @@ public class GrpcServer {
                 .handshakeTimeout(HANDSHAKE_SECONDS, TimeUnit.SECONDS)
                 .maxConnectionIdle(config.idleTimeout().toMillis(), TimeUnit.MILLISECONDS)
                 .maxConnectionAge(config.connectionAge().toMillis(), TimeUnit.MILLISECONDS)
+                .addStreamTracerFactory(new StreamReset.Factory())
                 .addStreamTracerFactory(
                         new ReceivingBudget(config.receivingBytesMax().asLongValue()))
                 .permitKeepAliveTime(config.keepAliveMin().toMillis(), TimeUnit.MILLISECONDS)

@@ -1,7 +1,6 @@
 package io.aiel.plane.gateway.grpc;
 
 import io.grpc.BindableService;
-import io.grpc.Context;
 import io.grpc.ForwardingServerCallListener.SimpleForwardingServerCallListener;
 import io.grpc.Metadata;
 import io.grpc.ServerCall;
@@ -9,7 +8,6 @@ import io.grpc.ServerCallHandler;
 import io.grpc.ServerInterceptor;
 import io.grpc.ServerInterceptors;
 import io.grpc.ServerServiceDefinition;
-import io.grpc.Status;
 import io.grpc.protobuf.services.HealthStatusManager;
 import io.grpc.protobuf.services.ProtoReflectionService;
 import io.grpc.protobuf.services.ProtoReflectionServiceV1;
@@ -47,8 +45,11 @@ final class OpenServices {
         public <Q, R> ServerCall.Listener<Q> interceptCall(
                 ServerCall<Q, R> call, Metadata metadata, ServerCallHandler<Q, R> next) {
             ContextInternal own = loop.get();
-            Context stream = Context.current();
-            long timer = own.owner().setTimer(longest.toMillis(), _ -> own.emit(stream, Brief::end));
+            StreamReset stream = StreamReset.ofCurrentCall();
+            long timer = own.owner()
+                    .setTimer(
+                            longest.toMillis(),
+                            _ -> own.emit(stream, one -> one.reset("Calls without a token do not last; call again.")));
             return new SimpleForwardingServerCallListener<>(next.startCall(call, metadata)) {
                 @Override
                 public void onCancel() {
@@ -62,14 +63,6 @@ final class OpenServices {
                     super.onComplete();
                 }
             };
-        }
-
-        private static void end(Context stream) {
-            if (stream instanceof Context.CancellableContext cancellable) {
-                cancellable.cancel(Status.CANCELLED
-                        .withDescription("Calls without a token do not last; call again.")
-                        .asException());
-            }
         }
     }
 }
