@@ -26,10 +26,10 @@ def headers(extra=()):
         ("content-type", "application/grpc"), ("te", "trailers"), *extra])
 
 
-def begin():
+def begin(acknowledges=True):
     connection = socket.create_connection((asked["host"], asked["port"]), timeout=20)
-    # The server's limits hold from when they are acknowledged.
-    connection.sendall(PREFACE + frame(SETTINGS, 0, 0) + frame(SETTINGS, 1, 0))
+    # The server's limits hold from when they are acknowledged, where only its codec keeps them.
+    connection.sendall(PREFACE + frame(SETTINGS, 0, 0) + (frame(SETTINGS, 1, 0) if acknowledges else b""))
     return connection
 
 
@@ -51,8 +51,8 @@ def ended(connection):
 
 
 def goaway(seen):
-    """The error code of the last GOAWAY, and how many streams were reset."""
-    code, resets, at = None, 0, 0
+    """The error code of the last GOAWAY, and how many streams were reset, and how many answered by a head that is all."""
+    code, resets, heads, at = None, 0, 0, 0
     while at + 9 <= len(seen):
         length = int.from_bytes(seen[at:at + 3], "big")
         kind = seen[at + 3]
@@ -60,8 +60,9 @@ def goaway(seen):
         if kind == 7 and len(payload) >= 8:
             code = int.from_bytes(payload[4:8], "big")
         resets += kind == 3
+        heads += kind == HEADERS and seen[at + 4] & 1
         at += 9 + length
-    return code, resets
+    return code, resets, heads
 
 
 def rapid_reset(connection):
@@ -120,6 +121,10 @@ def many_streams(connection):
         yield frame(HEADERS, 4, 2 * n + 1, headers([("authorization", "Bearer " + asked["token"])]))
 
 
+def many_streams_unacknowledged(connection):
+    return many_streams(connection)
+
+
 def half_preface(connection):
     yield b""
 
@@ -130,7 +135,7 @@ def flood(kind):
         connection.sendall(PREFACE[:10])
         sent, broke = 1, False
     else:
-        connection = begin()
+        connection = begin(kind != "many_streams_unacknowledged")
         sent, broke = 0, False
         try:
             for some in globals()[kind](connection):
@@ -138,12 +143,12 @@ def flood(kind):
                 sent += 1
         except OSError:
             broke = True
-    if kind == "many_streams":
+    if kind.startswith("many_streams"):
         connection.settimeout(5)
     seen, closed = ended(connection)
-    code, resets = goaway(seen)
+    code, resets, heads = goaway(seen)
     connection.close()
-    return {"sent": sent, "closed": closed or broke, "goaway": code, "resets": resets, "received": len(seen)}
+    return {"sent": sent, "closed": closed or broke, "goaway": code, "resets": resets, "heads": heads, "received": len(seen)}
 
 
 print(json.dumps({kind: flood(kind) for kind in asked["kinds"]}))

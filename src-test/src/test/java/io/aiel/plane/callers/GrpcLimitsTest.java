@@ -103,6 +103,7 @@ class GrpcLimitsTest {
                         "settings",
                         "empty_data",
                         "many_streams",
+                        "many_streams_unacknowledged",
                         "half_preface"));
 
         JsonNode seen = client.script("http2_floods.py", floods);
@@ -119,6 +120,9 @@ class GrpcLimitsTest {
                 .isLessThan(20_001);
         assertThat(seen.at("/many_streams/resets").asInt())
                 .as("streams that were refused: " + seen)
+                .isEqualTo(200);
+        assertThat(seen.at("/many_streams_unacknowledged/heads").asInt())
+                .as("streams that were answered at once: " + seen)
                 .isEqualTo(200);
         assertThat(invoke(Map.of()).at("/response/result").asInt()).isZero();
         assertThat(plane.client().get("/q/health/ready").status()).isEqualTo(200);

@@ -113,6 +113,7 @@ public class GrpcServer {
     }
 
     private Server built() {
+        CallsOfConnection calls = new CallsOfConnection(config.callsMax());
         NettyServerBuilder builder = NettyServerBuilder.forAddress(new InetSocketAddress(host, config.port()))
                 .channelFactory(() -> new GrpcListener(config.connectionsMax()))
                 .bossEventLoopGroup(vertx.getAcceptorEventLoopGroup())
@@ -128,6 +129,8 @@ public class GrpcServer {
                 .handshakeTimeout(HANDSHAKE_SECONDS, TimeUnit.SECONDS)
                 .maxConnectionIdle(config.idleTimeout().toMillis(), TimeUnit.MILLISECONDS)
                 .maxConnectionAge(config.connectionAge().toMillis(), TimeUnit.MILLISECONDS)
+                .addTransportFilter(calls)
+                .intercept(calls)
                 .addStreamTracerFactory(new StreamReset.Factory())
                 .addStreamTracerFactory(
                         new ReceivingBudget(config.receivingBytesMax().asLongValue()))
