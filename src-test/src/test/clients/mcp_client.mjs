@@ -39,6 +39,15 @@ async function abandon(step) {
   }
 }
 
+async function call(step) {
+  const heard = [];
+  const more = step.progress
+    ? { onprogress: ({ progress, total, message }) => heard.push({ progress, total, message }) }
+    : {};
+  const result = await client.callTool({ name: step.name, arguments: step.arguments ?? {} }, undefined, more);
+  return { ...result, heard };
+}
+
 async function act(step) {
   try {
     switch (step.do) {
@@ -47,7 +56,7 @@ async function act(step) {
       case "ping":
         return await client.ping();
       case "call":
-        return await client.callTool({ name: step.name, arguments: step.arguments ?? {} });
+        return await call(step);
       default:
         return await abandon(step);
     }

@@ -1,7 +1,7 @@
 """The official Python client of MCP, told on standard input what to do; prints what it saw as JSON. mcp_client.mjs does the same.
 
 Input: {"url", "token", "mode": "auto" | "legacy", "steps": [...]}. Steps: {"do": "list"}, {"do": "ping"}, {"do": "call", "name",
-"arguments"}, {"do": "abandon", "name", "arguments", "after_ms"}: the call is given up after that time.
+"arguments"} and, to hear of its progress, "progress": true, {"do": "abandon", "name", "arguments", "after_ms"}: the call is given up after that time.
 """
 
 import asyncio
@@ -29,8 +29,14 @@ async def every_tool(client):
 
 
 async def call(client, step):
-    result = await client.call_tool(step["name"], step.get("arguments", {}))
-    return result.model_dump(by_alias=True, exclude_none=True, mode="json")
+    heard = []
+
+    async def hear(progress, total, message):
+        heard.append({"progress": progress, "total": total, "message": message})
+
+    more = {"progress_callback": hear} if step.get("progress") else {}
+    result = await client.call_tool(step["name"], step.get("arguments", {}), **more)
+    return {**result.model_dump(by_alias=True, exclude_none=True, mode="json"), "heard": heard}
 
 
 async def do(client, step):

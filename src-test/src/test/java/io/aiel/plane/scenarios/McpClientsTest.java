@@ -136,6 +136,39 @@ class McpClientsTest {
     }
 
     @TestFactory
+    Stream<DynamicTest> hearsOfTheProgressThatItAskedFor(PackagedPlane plane) {
+        Project project = plane.newProject("mcp-" + Long.toHexString(System.nanoTime()));
+        project.push(Map.of("entry_point.py", """
+                from aiel_sdk import mcp_server
+
+                desk = mcp_server("desk")
+
+                @desk.tool("climb")
+                async def climb(steps: int):
+                    for step in range(steps):
+                        yield {"progress": step + 1, "total": steps, "message": "step %d" % (step + 1)}
+                """));
+        return eachClient((_, client) -> {
+            Map<String, Object> asking = new LinkedHashMap<>(call("climb", Map.of("steps", 3)));
+            asking.put("progress", true);
+
+            JsonNode results = client.run(project, "/mcp/desk", List.of(asking, call("climb", Map.of("steps", 3))))
+                    .path("results");
+
+            assertThat(results.at("/0/heard").valueStream())
+                    .extracting(one -> one.path("progress").asInt() + " of "
+                            + one.path("total").asInt() + ", "
+                            + one.path("message").asText())
+                    .containsExactly("1 of 3, step 1", "2 of 3, step 2", "3 of 3, step 3");
+            assertThat(results.at("/1/heard")).isEmpty();
+            assertThat(results.at("/0/content/0/text").asText())
+                    .isEqualTo(results.at("/1/content/0/text").asText())
+                    .contains("step 3");
+            assertThat(results.at("/0/isError").asBoolean()).isFalse();
+        });
+    }
+
+    @TestFactory
     Stream<DynamicTest> findsAndCallsAllToolsOfAProject(PackagedPlane plane) {
         Project project = project(plane);
         return eachClient((_, client) -> {

@@ -54,6 +54,34 @@ class McpTest {
                     await asyncio.sleep(seconds)
                     return {"waited": seconds}
 
+                slow = mcp_server("slow")
+
+                @slow.tool("spell")
+                def spell(word: str):
+                    for letter in word:
+                        yield letter
+
+                @slow.tool("own")
+                async def own(steps: list):
+                    for step in steps:
+                        yield step
+
+                @slow.tool("flood")
+                def flood():
+                    for _ in range(200):
+                        yield "x" * 100_000
+
+                @slow.tool("fall")
+                def fall():
+                    yield "first"
+                    raise RuntimeError("no luck")
+
+                @slow.tool("endless")
+                async def endless():
+                    while True:
+                        yield "again"
+                        await asyncio.sleep(0.05)
+
                 many = mcp_server("many")
 
                 """);
@@ -358,6 +386,141 @@ class McpTest {
                     () -> project.execution(id).path("status").asText(),
                     status -> status.equals("cancelled"),
                     "the end of the cancelled call");
+        }
+    }
+
+    private static final String STREAMS = "application/json, text/event-stream";
+
+    private static Map<String, ?> watched(Object token, String name, Map<String, ?> arguments) {
+        return request(
+                7, "tools/call", Map.of("name", name, "arguments", arguments, "_meta", Map.of("progressToken", token)));
+    }
+
+    /** The messages of a stream. */
+    private static List<JsonNode> messages(Answer answer) {
+        assertThat(answer.status()).as(answer.toString()).isEqualTo(200);
+        assertThat(answer.headers().firstValue("Content-Type").orElse("")).startsWith("text/event-stream");
+        assertThat(answer.text().lines().filter(line -> line.startsWith("event: ")))
+                .containsOnly("event: message");
+        return answer.text()
+                .lines()
+                .filter(line -> line.startsWith("data: "))
+                .map(line -> PlaneClient.read(line.substring(6)))
+                .toList();
+    }
+
+    private static List<String> progress(List<JsonNode> messages) {
+        return messages.stream()
+                .filter(message -> message.path("method").asText().equals("notifications/progress"))
+                .map(message -> message.path("params").toString())
+                .toList();
+    }
+
+    @Test
+    void tellsWhatAToolYieldsAsProgressAndAnswersAsWithoutIt() {
+        List<JsonNode> told =
+                messages(send("/mcp/slow", watched("t", "spell", Map.of("word", "hi")), "Accept", STREAMS));
+        Answer atOnce = send("/mcp/slow", toolCall(7, "spell", Map.of("word", "hi")), "Accept", STREAMS);
+        Answer noStream = send("/mcp/slow", watched("t", "spell", Map.of("word", "hi")), "Accept", "application/json");
+
+        assertThat(progress(told))
+                .containsExactly(
+                        "{\"progressToken\":\"t\",\"progress\":1,\"message\":\"h\"}",
+                        "{\"progressToken\":\"t\",\"progress\":2,\"message\":\"i\"}");
+        JsonNode last = told.getLast();
+        assertThat(last.path("id").asInt()).isEqualTo(7);
+        assertThat(last.at("/result/content/0/text").asText()).isEqualTo("[\"h\",\"i\"]");
+        assertThat(last.at("/result/content"))
+                .isEqualTo(atOnce.expect(200).at("/result/content"))
+                .isEqualTo(noStream.expect(200).at("/result/content"));
+        assertThat(project.execution(last.at("/result/_meta")
+                                .path("io.aiel.plane/execution_id")
+                                .asText())
+                        .path("status")
+                        .asText())
+                .isEqualTo("succeeded");
+    }
+
+    @Test
+    void letsAToolSayItsOwnProgressAsLongAsItGrows() {
+        List<JsonNode> told = messages(send(
+                "/mcp/slow",
+                watched(
+                        12,
+                        "own",
+                        Map.of(
+                                "steps",
+                                List.of(
+                                        Map.of("progress", 0.5, "total", 2),
+                                        Map.of("progress", 0.5, "message", "not again"),
+                                        Map.of("progress", -1),
+                                        Map.of("progress", 2, "total", "two", "message", "done")))),
+                "Accept",
+                STREAMS));
+
+        assertThat(progress(told))
+                .containsExactly(
+                        "{\"progressToken\":12,\"progress\":0.5,\"total\":2}",
+                        "{\"progressToken\":12,\"progress\":2,\"message\":\"done\"}");
+        assertThat(told).hasSize(3);
+    }
+
+    @Test
+    void answersInTheStreamWhateverEndsACallThatHasBegun() {
+        JsonNode fallen = messages(send("/mcp/slow", watched("t", "fall", Map.of()), "Accept", STREAMS))
+                .getLast();
+        JsonNode flooded = messages(send("/mcp/slow", watched("t", "flood", Map.of()), "Accept", STREAMS))
+                .getLast();
+
+        assertThat(fallen.at("/result/isError").asBoolean()).isTrue();
+        assertThat(fallen.at("/result/content/0/text").asText())
+                .startsWith("USER_CODE_ERROR: ")
+                .contains("no luck");
+        assertThat(flooded.at("/result/content/0/text").asText()).startsWith("OUTPUT_LIMIT: ");
+    }
+
+    @Test
+    void answersAtOnceWhatNeverBeginsAndRefusesATokenThatCannotBeToldBack() {
+        Answer wrong = send("/mcp/slow", watched("t", "spell", Map.of("word", 5)), "Accept", STREAMS);
+        Answer token = send("/mcp/slow", watched(Map.of(), "spell", Map.of("word", "hi")), "Accept", STREAMS);
+
+        assertThat(wrong.expect(200).at("/result/content/0/text").asText()).contains("VALIDATION_ERROR", "/word");
+        assertThat(token.expect(200).at("/error/code").asInt()).isEqualTo(-32602);
+    }
+
+    @Test
+    void endsAStreamWithoutAResponseWhenItsSessionCancelsTheCall() throws Exception {
+        String mine = session("/mcp/slow");
+        try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+            Future<Answer> caller = threads.submit(
+                    () -> send("/mcp/slow", watched("t", "endless", Map.of()), "Accept", STREAMS, SESSION, mine));
+            String id = Waiting.until(
+                            LIMIT,
+                            () -> project.client()
+                                    .get(project.path() + "/executions?status=running&capability=slow/endless")
+                                    .expect(200)
+                                    .path("executions"),
+                            running -> running.size() == 1,
+                            "the running call")
+                    .path(0)
+                    .path("id")
+                    .asText();
+            Map<String, ?> cancelled =
+                    Map.of("jsonrpc", "2.0", "method", "notifications/cancelled", "params", Map.of("requestId", 7));
+
+            assertThat(send("/mcp/slow", cancelled, SESSION, mine).status()).isEqualTo(202);
+
+            List<JsonNode> told = messages(caller.get());
+            assertThat(told).allMatch(message -> message.has("method"));
+            Waiting.until(
+                    LIMIT,
+                    () -> project.execution(id).path("status").asText(),
+                    status -> status.equals("cancelled"),
+                    "the end of the cancelled call");
+            // The id is free again.
+            assertThat(send("/mcp/slow", toolCall(7, "spell", Map.of("word", "a")), SESSION, mine)
+                            .status())
+                    .isEqualTo(200);
         }
     }
 

@@ -16,9 +16,9 @@ import java.time.Duration;
  * @param heartbeat after so much silence a comment is sent, so that proxies between hold the connection
  * @param retry after which a client that lost the connection should come again; zero when it cannot
  */
-record EventStream(EventSource source, Duration heartbeat, Duration retry) {
+public record EventStream(EventSource source, Duration heartbeat, Duration retry) {
     /** The whole answer; nobody between may keep it, or hold it back to send it at once. */
-    Response.ResponseBuilder response() {
+    public Response.ResponseBuilder response() {
         return Response.ok(this, MediaType.SERVER_SENT_EVENTS_TYPE)
                 .header(HttpHeaders.CACHE_CONTROL, "no-store")
                 .header("X-Accel-Buffering", "no");

@@ -1,6 +1,8 @@
 package io.aiel.plane.gateway.mcp;
 
 import io.aiel.plane.gateway.http.CallContext;
+import io.aiel.plane.gateway.http.EventStream;
+import io.aiel.plane.gateway.http.HttpConfig;
 import io.aiel.plane.gateway.http.PlaneAction;
 import io.smallrye.mutiny.Uni;
 import io.vertx.ext.web.RoutingContext;
@@ -11,6 +13,7 @@ import jakarta.ws.rs.Path;
 import jakarta.ws.rs.Produces;
 import jakarta.ws.rs.core.MediaType;
 import jakarta.ws.rs.core.Response;
+import java.time.Duration;
 import java.util.Optional;
 import org.eclipse.microprofile.openapi.annotations.Operation;
 import org.eclipse.microprofile.openapi.annotations.enums.ParameterIn;
@@ -25,7 +28,8 @@ import org.jboss.resteasy.reactive.RestPath;
 
 /**
  * The endpoints of MCP's Streamable HTTP: of each MCP server of a project, and of a project with all its tools. Each answer is one JSON
- * document; a stream is not offered, so {@code GET} is 405, as the protocol has it. Runs on the event loop and waits for nothing.
+ * document, or the messages that lead to it when a call's client asked for progress; nothing else is said, so {@code GET} is 405, as
+ * the protocol has it. Runs on the event loop and waits for nothing.
  */
 @Path("/v1/workspaces/{workspace}/projects/{project}/mcp")
 @Produces(MediaType.APPLICATION_JSON)
@@ -37,11 +41,13 @@ public class McpResource {
     private static final String JSON = "application/json";
 
     private final McpService service;
+    private final HttpConfig http;
     private final CallContext call;
     private final RoutingContext routing;
 
-    McpResource(McpService service, CallContext call, RoutingContext routing) {
+    McpResource(McpService service, HttpConfig http, CallContext call, RoutingContext routing) {
         this.service = service;
+        this.http = http;
         this.call = call;
         this.routing = routing;
     }
@@ -49,6 +55,7 @@ public class McpResource {
     /** Takes one message to the endpoint with all tools of the project. */
     @POST
     @Consumes(MediaType.APPLICATION_JSON)
+    @Produces({MediaType.APPLICATION_JSON, MediaType.SERVER_SENT_EVENTS})
     @PlaneAction("capability.read")
     @Operation(operationId = "callProjectMcp", summary = "Send a message of MCP, to all tools of a project")
     @RequestBody(required = true, content = @Content(mediaType = JSON, schema = @Schema(ref = "RpcMessage")))
@@ -64,6 +71,7 @@ public class McpResource {
     @POST
     @Path("{server}")
     @Consumes(MediaType.APPLICATION_JSON)
+    @Produces({MediaType.APPLICATION_JSON, MediaType.SERVER_SENT_EVENTS})
     @PlaneAction("capability.read")
     @Operation(operationId = "callMcpServer", summary = "Send a message of MCP, to one MCP server of a project")
     @RequestBody(required = true, content = @Content(mediaType = JSON, schema = @Schema(ref = "RpcMessage")))
@@ -109,17 +117,19 @@ public class McpResource {
     private Uni<Response> answer(Optional<String> server, byte[] message) {
         return service.answer(
                         new Endpoint(call.caller(), server), routing.request().headers(), message)
-                .map(McpResource::response);
+                .map(this::response);
     }
 
     private Uni<Response> end(Optional<String> server) {
         return service.end(
                         new Endpoint(call.caller(), server), routing.request().headers())
-                .map(McpResource::response);
+                .map(this::response);
     }
 
-    private static Response response(RpcReply reply) {
-        Response.ResponseBuilder response = Response.status(reply.httpStatus());
+    private Response response(RpcReply reply) {
+        Response.ResponseBuilder response = reply.messages()
+                .map(messages -> new EventStream(messages, http.streamHeartbeat(), Duration.ZERO).response())
+                .orElseGet(() -> Response.status(reply.httpStatus()));
         reply.body()
                 .ifPresent(
                         body -> response.type(MediaType.APPLICATION_JSON_TYPE).entity(body));

@@ -47,6 +47,7 @@ final class McpService {
             PolicyEngine policy,
             Pool pool,
             Clock clock,
+            @ConfigProperty(name = "plane.hydrator.result-bytes-max") int resultBytesMax,
             @ConfigProperty(name = "quarkus.application.version") String version) {
         this.json = json;
         this.version = version;
@@ -54,7 +55,7 @@ final class McpService {
         this.inFlight = new CallsInFlight(config.callsMax());
         this.offers = new Offers(registry);
         this.list = new ToolList(json, new Invocable(policy, clock), config.pageMax());
-        this.calls = new ToolCalls(json, executions.service(), inFlight);
+        this.calls = new ToolCalls(json, executions.service(), inFlight, resultBytesMax);
     }
 
     /** The answer to one message; fails with a {@link Refusal} when the request is none that the protocol has an answer for. */
@@ -83,7 +84,7 @@ final class McpService {
                     }
                     inFlight.cancelAll(id);
                 })
-                .replaceWith(new RpcReply(204, Optional.empty(), Optional.empty()));
+                .replaceWith(new RpcReply(204, Optional.empty(), Optional.empty(), Optional.empty()));
     }
 
     private Uni<RpcReply> answer(Endpoint endpoint, MultiMap headers, RpcMessage message) {
@@ -170,7 +171,7 @@ final class McpService {
         return switch (request.method()) {
             case "ping" -> Uni.createFrom().item(RpcReply.result(json, request.id(), json.createObjectNode()));
             case TOOLS_LIST -> list(endpoint, revision, request);
-            case TOOLS_CALL -> call(endpoint, said.session(), revision, request);
+            case TOOLS_CALL -> call(endpoint, said.session(), said.takesStreams(), revision, request);
             default -> throw new RpcError(RpcError.METHOD_NOT_FOUND, "Method not found");
         };
     }
@@ -191,7 +192,7 @@ final class McpService {
         return switch (request.method()) {
             case "server/discover" -> discover(endpoint, revision, request);
             case TOOLS_LIST -> list(endpoint, revision, request);
-            case TOOLS_CALL -> call(endpoint, Optional.empty(), revision, request);
+            case TOOLS_CALL -> call(endpoint, Optional.empty(), said.takesStreams(), revision, request);
             default -> throw new RpcError(RpcError.METHOD_NOT_FOUND, "Method not found");
         };
     }
@@ -219,11 +220,26 @@ final class McpService {
     }
 
     private Uni<RpcReply> call(
-            Endpoint endpoint, Optional<String> session, Revision revision, RpcMessage.Request request) {
+            Endpoint endpoint,
+            Optional<String> session,
+            boolean streams,
+            Revision revision,
+            RpcMessage.Request request) {
         return offers.at(endpoint)
-                .chain(offer -> calls.call(endpoint, offer, request, session))
-                .map(result -> result.map(found -> reply(endpoint, revision, request, found))
-                        .orElseGet(RpcReply::accepted));
+                .chain(offer -> calls.call(
+                        endpoint,
+                        offer,
+                        request,
+                        session,
+                        streams,
+                        result -> reply(endpoint, revision, request, result)
+                                .body()
+                                .orElseThrow()))
+                .map(outcome -> switch (outcome) {
+                    case ToolCalls.Outcome.Ended(var result) -> reply(endpoint, revision, request, result);
+                    case ToolCalls.Outcome.Streams(var stream) -> RpcReply.streamed(stream);
+                    case ToolCalls.Outcome.Cancelled _ -> RpcReply.accepted();
+                });
     }
 
     private RpcReply reply(Endpoint endpoint, Revision revision, RpcMessage.Request request, ObjectNode result) {

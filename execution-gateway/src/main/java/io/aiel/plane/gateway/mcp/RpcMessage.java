@@ -79,7 +79,8 @@ sealed interface RpcMessage {
                 id == null ? new Notification(method.asText(), named) : new Request(id, method.asText(), named));
     }
 
-    private static boolean isId(JsonNode id) {
+    /** Whether it is what tells one request of a client from another: a text or a whole number. */
+    static boolean isId(JsonNode id) {
         return id.isTextual()
                 ? id.asText().length() <= TEXT_CHARS_MAX && UnicodeText.isWellFormed(id.asText())
                 : id.isIntegralNumber() && id.canConvertToLong();

@@ -12,20 +12,32 @@ import java.util.Optional;
 /**
  * What a request's headers say of the protocol, and whether its body says the same: from 2026-07-28 on they repeat parts of the body, so
  * that what stands between can route by them, and must not be of two meanings (Streamable HTTP, section Server Validation).
+ *
+ * @param takesStreams whether it takes a stream of messages for an answer, as clients have to say
  */
-record SaidHeaders(Optional<String> version, Optional<String> session, Optional<String> method, Optional<String> name) {
+record SaidHeaders(
+        Optional<String> version,
+        Optional<String> session,
+        Optional<String> method,
+        Optional<String> name,
+        boolean takesStreams) {
     static final String PROTOCOL_VERSION = "MCP-Protocol-Version";
     static final String SESSION_ID = "Mcp-Session-Id";
 
     private static final String METHOD = "Mcp-Method";
     private static final String NAME = "Mcp-Name";
+    private static final String EVENT_STREAM = "text/event-stream";
     private static final String BASE64_BEGIN = "=?base64?";
     private static final String BASE64_END = "?=";
 
     /** Throws {@link RpcError} when one of them is there twice. */
     static SaidHeaders of(MultiMap headers) {
         return new SaidHeaders(
-                only(headers, PROTOCOL_VERSION), only(headers, SESSION_ID), only(headers, METHOD), only(headers, NAME));
+                only(headers, PROTOCOL_VERSION),
+                only(headers, SESSION_ID),
+                only(headers, METHOD),
+                only(headers, NAME),
+                headers.getAll("Accept").stream().anyMatch(accepted -> accepted.contains(EVENT_STREAM)));
     }
 
     private static Optional<String> only(MultiMap headers, String header) {

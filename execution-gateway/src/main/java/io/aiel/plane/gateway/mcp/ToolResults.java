@@ -3,6 +3,7 @@ package io.aiel.plane.gateway.mcp;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.aiel.plane.gateway.execution.ExecutionAnswer;
 import io.aiel.plane.vocabulary.ErrorCode;
@@ -16,6 +17,7 @@ import java.util.Optional;
  * end well, so that a model can read why; only the error's code and message are given, never its details. Thread-safe.
  */
 final class ToolResults {
+    private static final String REFUSAL = "refusal";
     private static final int TEXT_CHARS_MAX = 4_000;
 
     private final ObjectMapper json;
@@ -35,6 +37,34 @@ final class ToolResults {
             case ExecutionAnswer.Refused(var code, var detail, var retryAfter) ->
                 failed(code.name(), detail, Optional.empty(), retryAfter);
         };
+    }
+
+    /**
+     * Of a stream's last event.
+     *
+     * @param end an envelope, or what {@link #refusal} made
+     * @param yielded what stands for the result of a tool that gave none
+     */
+    ObjectNode streamed(JsonText end, Optional<ExecutionId> execution, Optional<ArrayNode> yielded) {
+        JsonNode read = read(end);
+        if (read.path(REFUSAL) instanceof ObjectNode refused) {
+            return refused;
+        }
+        if (read.path("ok").asBoolean(false) && read.path("result").isNull() && yielded.isPresent()) {
+            return succeeded(yielded.get(), execution);
+        }
+        return ended(end, execution, Optional.empty());
+    }
+
+    /** What stands for a refusal in a stream that has begun; {@link #streamed} reads it. */
+    JsonText refusal(ExecutionAnswer.Refused refused) {
+        return new JsonText(
+                json.createObjectNode().<ObjectNode>set(REFUSAL, of(refused)).toString());
+    }
+
+    /** Of a call that the plane itself ended. */
+    ObjectNode failed(ErrorCode code, String message, Optional<ExecutionId> execution) {
+        return failed(code.name(), message, execution, Optional.empty());
     }
 
     private ObjectNode inProgress(ExecutionId execution) {
