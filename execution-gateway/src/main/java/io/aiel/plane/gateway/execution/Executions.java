@@ -120,7 +120,8 @@ public record Executions(
                         new QueueBudget(
                                 queue::fill,
                                 settings.queue().projectQueuedMax(),
-                                settings.queue().queuedMax()),
+                                settings.queue().queuedMax(),
+                                System::nanoTime),
                         envelopes,
                         parts.callbacks(),
                         () -> tell.get().run()),
