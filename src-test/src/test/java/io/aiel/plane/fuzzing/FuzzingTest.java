@@ -44,6 +44,8 @@ class FuzzingTest {
                 .extracting(FuzzTarget::name)
                 .contains(
                         "AuditCodecFuzz",
+                        "CallbackUrlFuzz",
+                        "CronExpressionFuzz",
                         "DecisionReaderFuzz",
                         "ExportsFuzz",
                         "FilePathFuzz",
