@@ -6,15 +6,21 @@ import io.aiel.plane.vocabulary.ExecutionOutcome;
 import io.aiel.plane.vocabulary.Obligations;
 import io.aiel.plane.vocabulary.ProjectScope;
 import java.io.IOException;
+import java.nio.file.FileVisitOption;
+import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.SimpleFileVisitor;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 /** Pools of real workers at their limits: capacity, fairness, idleness, death of the fork server, the end of everything. */
@@ -241,18 +247,30 @@ class PoolsTest {
                 .toList();
     }
 
-    /** Control groups whose name holds one of these process ids. */
+    /** Control groups whose name holds one of these process ids. Others come and go meanwhile, which is no error. */
     static Set<String> cgroupsOf(List<Long> pids) throws IOException {
         Set<String> found = new TreeSet<>();
-        try (Stream<Path> all =
-                Files.find(Path.of("/sys/fs/cgroup"), 8, (path, attributes) -> attributes.isDirectory())) {
-            for (Path path : (Iterable<Path>) all::iterator) {
-                String name = String.valueOf(path.getFileName());
-                if (pids.stream().anyMatch(pid -> name.startsWith("aiel-plane-" + pid + "-"))) {
-                    found.add(path.toString());
-                }
-            }
-        }
+        Files.walkFileTree(
+                Path.of("/sys/fs/cgroup"), EnumSet.noneOf(FileVisitOption.class), 8, new SimpleFileVisitor<>() {
+                    @Override
+                    public FileVisitResult preVisitDirectory(Path path, BasicFileAttributes attributes) {
+                        String name = String.valueOf(path.getFileName());
+                        if (pids.stream().anyMatch(pid -> name.startsWith("aiel-plane-" + pid + "-"))) {
+                            found.add(path.toString());
+                        }
+                        return FileVisitResult.CONTINUE;
+                    }
+
+                    @Override
+                    public FileVisitResult visitFileFailed(Path path, IOException gone) {
+                        return FileVisitResult.CONTINUE;
+                    }
+
+                    @Override
+                    public FileVisitResult postVisitDirectory(Path path, @Nullable IOException gone) {
+                        return FileVisitResult.CONTINUE;
+                    }
+                });
         return found;
     }
 }
