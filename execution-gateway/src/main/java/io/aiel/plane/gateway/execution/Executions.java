@@ -120,8 +120,7 @@ public record Executions(
                         new QueueBudget(
                                 queue::fill,
                                 settings.queue().projectQueuedMax(),
-                                settings.queue().queuedMax(),
-                                System::nanoTime),
+                                settings.queue().queuedMax()),
                         envelopes,
                         parts.callbacks(),
                         () -> tell.get().run()),

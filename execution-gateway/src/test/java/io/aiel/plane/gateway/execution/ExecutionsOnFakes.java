@@ -98,7 +98,6 @@ abstract class ExecutionsOnFakes {
     boolean journalFails;
     double backlog;
     int inQueue;
-    private long looksAt;
     int told;
     Optional<IdempotencyKeys.Use> known = Optional.empty();
     Optional<Capability> promised = Optional.empty();
@@ -163,11 +162,7 @@ abstract class ExecutionsOnFakes {
                                 Duration.ofDays(1),
                                 false,
                                 Duration.ofDays(1)),
-                        new QueueBudget(
-                                _ -> Uni.createFrom().item(new ExecutionQueue.Fill(inQueue, inQueue)),
-                                10,
-                                10,
-                                () -> looksAt += 1_000_000_000L),
+                        new QueueBudget(_ -> Uni.createFrom().item(new ExecutionQueue.Fill(inQueue, inQueue)), 10, 10),
                         new Envelopes(JSON, Problems::status),
                         (_, _) -> Uni.createFrom().item(callbackRefusal),
                         () -> told++),
