@@ -50,8 +50,8 @@ def ended(connection):
         return seen, False
 
 
-def goaway(seen):
-    """The error code of the last GOAWAY, and how many streams were reset, and how many answered by a head that is all."""
+def counted(seen):
+    """The error code of the last GOAWAY, how many streams were reset, and how many were answered by a head that is all."""
     code, resets, heads, at = None, 0, 0, 0
     while at + 9 <= len(seen):
         length = int.from_bytes(seen[at:at + 3], "big")
@@ -146,7 +146,7 @@ def flood(kind):
     if kind.startswith("many_streams"):
         connection.settimeout(5)
     seen, closed = ended(connection)
-    code, resets, heads = goaway(seen)
+    code, resets, heads = counted(seen)
     connection.close()
     return {"sent": sent, "closed": closed or broke, "goaway": code, "resets": resets, "heads": heads, "received": len(seen)}
 

@@ -346,8 +346,8 @@ class Call:
     async def run(self):
         """The reply.
 
-        Short, as is each function that an error passes on its way to the answer: past its 256th instruction CPython 3.11 to 3.14
-        makes a number when it enters a handler's clean-up, and while there is no memory for one it tries again for ever.
+        Short, as is each function here: past a function's 256th code unit CPython (seen with 3.11) makes a number when it enters a
+        handler's clean-up, and while there is no memory for one it tries again for ever.
         """
         if self.refused is not None:
             return self.refused

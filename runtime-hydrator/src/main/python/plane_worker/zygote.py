@@ -176,7 +176,7 @@ class Zygote:
         return True
 
     def _stands_at_memory_limit(self, pid, name):
-        """Whether a worker that is to be killed, or never rests, has all the memory it may have.
+        """Whether a worker that is to be killed has all the memory it may have.
 
         In a group: the kernel may look for pages to give up for longer than a deadline lasts, before it kills for memory. Without
         one: the interpreter may try for ever to make the number that it needs to enter an error's handler.
@@ -298,13 +298,7 @@ class Zygote:
                 continue
             busy = used - self._cpu_seen.get(pid, used) > elapsed * _BUSY_SHARE
             self._cpu_seen[pid] = used
-            if not busy or self._jail.groups is not None or not _address_space_is_full(pid):
-                self._full.discard(pid)
-            elif pid not in self._full:
-                self._full.add(pid)  # it may be about to give some back
-            else:
-                self._at_memory_limit.add(pid)
-                os.kill(pid, signal.SIGKILL)
+            if self._jail.groups is None and self._end_if_full(pid, busy):
                 continue
             if busy and pid not in self._light:
                 self._light.add(pid)
@@ -313,6 +307,18 @@ class Zygote:
             elif not busy and pid in self._light and self._jail.groups is not None:
                 self._light.discard(pid)
                 self._jail.groups.weigh(name, False)
+
+    def _end_if_full(self, pid, busy):
+        """Ends a worker that never rests and has all the memory it may have at two looks: after one it may give some back."""
+        if not busy or not _address_space_is_full(pid):
+            self._full.discard(pid)
+            return False
+        if pid not in self._full:
+            self._full.add(pid)
+            return False
+        self._at_memory_limit.add(pid)
+        os.kill(pid, signal.SIGKILL)
+        return True
 
     def _end_all(self):
         for pid in list(self._workers):

@@ -82,7 +82,8 @@ class GrpcLimitsTest {
 
     /**
      * Each flood has a connection of its own. The server ends it, or takes it for what it is; and nobody else hears of it. Seen failing
-     * without the limit on resets: 20,000 were taken, and the connection stayed.
+     * without the limit on resets: 20,000 were taken, and the connection stayed; and, who acknowledges nothing, without {@code
+     * CallsOfConnection}.
      */
     @Test
     void survivesFloodsOfFrames() {

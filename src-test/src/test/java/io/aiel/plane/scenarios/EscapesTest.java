@@ -331,6 +331,12 @@ class EscapesTest {
                 : 40_000;
     }
 
+    /** A frame that ends an execution. */
+    private static Map<String, ?> result(String id, Map<String, Integer> usage, Object envelope) {
+        return Map.of(
+                "frame", Map.of("type", "result", "id", id, "usage", usage, "tainted", false, "envelope", envelope));
+    }
+
     /** While a neighbour's execution runs, sends what would be its end if the server believed it. */
     private static Map<String, String> forgedFrames(PackagedPlane plane, Project neighbour, List<String> wrong) {
         Project attacker = plane.newProject("attacker");
@@ -353,21 +359,7 @@ class EscapesTest {
                     Map.of("isolation", "forged", "logs", List.of()));
             Map<String, Map<String, ?>> frames = new LinkedHashMap<>();
             Map<String, Integer> usage = Map.of("cpu_ms", 0, "wall_ms", 0, "max_rss_bytes", 0);
-            frames.put(
-                    "a result of another execution",
-                    Map.of(
-                            "frame",
-                            Map.of(
-                                    "type",
-                                    "result",
-                                    "id",
-                                    victim,
-                                    "usage",
-                                    usage,
-                                    "tainted",
-                                    false,
-                                    "envelope",
-                                    envelope)));
+            frames.put("a result of another execution", result(victim, usage, envelope));
             frames.put(
                     "a log line of another execution",
                     Map.of("frame", Map.of("type", "log", "id", victim, "entry", Map.of("event", "forged"))));
@@ -379,51 +371,11 @@ class EscapesTest {
             frames.put("an unknown frame", Map.of("frame", Map.of("type", "kill", "worker", "w1")));
             frames.put(
                     "a frame of the zygote", Map.of("frame", Map.of("type", "exited", "worker", "w1", "exit_code", 0)));
-            frames.put(
-                    "an envelope that is none",
-                    Map.of(
-                            "frame",
-                            Map.of(
-                                    "type",
-                                    "result",
-                                    "id",
-                                    "OWN",
-                                    "usage",
-                                    usage,
-                                    "tainted",
-                                    false,
-                                    "envelope",
-                                    "forged")));
+            frames.put("an envelope that is none", result("OWN", usage, "forged"));
             frames.put(
                     "a usage below nothing",
-                    Map.of(
-                            "frame",
-                            Map.of(
-                                    "type",
-                                    "result",
-                                    "id",
-                                    "OWN",
-                                    "usage",
-                                    Map.of("cpu_ms", -1, "wall_ms", -1, "max_rss_bytes", -1),
-                                    "tainted",
-                                    false,
-                                    "envelope",
-                                    envelope)));
-            frames.put(
-                    "its own isolation",
-                    Map.of(
-                            "frame",
-                            Map.of(
-                                    "type",
-                                    "result",
-                                    "id",
-                                    "OWN",
-                                    "usage",
-                                    usage,
-                                    "tainted",
-                                    false,
-                                    "envelope",
-                                    envelope)));
+                    result("OWN", Map.of("cpu_ms", -1, "wall_ms", -1, "max_rss_bytes", -1), envelope));
+            frames.put("its own isolation", result("OWN", usage, envelope));
             frames.put("nesting without end", Map.of("bytes", "5b", "times", 200_000));
             frames.put("no text", Map.of("bytes", "c3287b7d"));
             frames.put("an empty frame", Map.of("bytes", ""));

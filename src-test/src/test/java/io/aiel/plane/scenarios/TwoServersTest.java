@@ -35,6 +35,9 @@ import org.junit.jupiter.api.TestMethodOrder;
 /**
  * Two packaged servers on one PostgreSQL and one Kafka: what is asked of one is known to the other, nothing runs twice between them, and one takes over
  * from the other when that is killed. Which server ran what, the database says.
+ *
+ * <p>Seen failing, each by its own break: a key that anybody may take over, cancellations that servers do not look for, readers who are not
+ * looked at again, servers that are never taken for dead. Not seen: {@code spreads…}, {@code letsWhatRuns…}.
  */
 @TestMethodOrder(MethodOrderer.OrderAnnotation.class)
 class TwoServersTest {

@@ -22,6 +22,9 @@ import org.jspecify.annotations.Nullable;
 final class ToolStream implements EventSource {
     private static final int MESSAGE_CHARS_MAX = 4_000;
 
+    /** Below what a tool may begin with, which is 0. */
+    private static final int NONE_YET = -1;
+
     private final EventSource events;
     private final JsonNode token;
     private final ObjectMapper json;
@@ -31,7 +34,7 @@ final class ToolStream implements EventSource {
     private final AtomicBoolean left = new AtomicBoolean();
     private final StringBuilder kept = new StringBuilder();
     private Optional<ExecutionId> execution = Optional.empty();
-    private double progress;
+    private double progress = NONE_YET;
     private boolean over;
     private Runnable onLeave = () -> {};
     private volatile boolean cancelled;
@@ -121,7 +124,7 @@ final class ToolStream implements EventSource {
         kept.append(kept.isEmpty() ? "" : ",").append(chunk);
         JsonNode value = read(chunk);
         JsonNode said = value.path("progress");
-        double now = said.isNumber() ? said.asDouble() : progress + 1;
+        double now = said.isNumber() ? said.asDouble() : Math.max(progress, 0) + 1;
         if (!(now > progress) || Double.isInfinite(now)) {
             return Optional.empty();
         }
