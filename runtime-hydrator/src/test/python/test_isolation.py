@@ -14,10 +14,24 @@ import harness
 ECHO = "from aiel_sdk import tool\n@tool('echo')\ndef echo(ctx, e):\n    return e\n"
 
 
-def run_attempts(plane):
-    """Runs the self-test's attempts on real targets: ``{name: result}``; a worker that ended counts as an escape."""
+BUSY = """
+import threading
+def _spin():
+    while True:
+        pass
+threading.Thread(target=_spin, daemon=True).start()
+"""
+
+
+def run_attempts(plane, more=""):
+    """Runs the self-test's attempts on real targets: ``{name: result}``; a worker that ended counts as an escape.
+
+    ``more`` is code that goes with them.
+    """
     shutil.copytree(os.path.join(harness.WORKER_CODE, "selftest"), os.path.join(plane.store, "selftest"),
                     ignore=shutil.ignore_patterns("__pycache__"))
+    with open(os.path.join(plane.store, "selftest", "entry_point.py"), "a") as file:
+        file.write(more)
     plane.snapshot("other", ECHO)
     secret = os.path.join(plane.base, "host-file")
     with open(secret, "w") as file:
@@ -65,11 +79,15 @@ class WallsMixin:
         self.assertEqual({}, {n: r["detail"] for n, r in found.items() if r["escaped"]})
 
     def test_the_attempts_do_escape_where_nothing_holds_them(self):
-        """Without this the two tests above could pass because the attempts are no good."""
+        """Without this the two tests above could pass because the attempts are no good.
+
+        Beside a thread that never rests, since a copy of a process may not outlive an attempt whoever held the interpreter's lock then.
+        Seen to fail: with that copy left to end itself.
+        """
         if os.geteuid() == 0 and self.as_uid is None:
             self.skipTest("the harness runs this tier as an ordinary user only")
         with harness.Plane(tier="none", as_uid=self.as_uid) as plane:
-            escaped = {n for n, r in run_attempts(plane).items() if r["escaped"]}
+            escaped = {n for n, r in run_attempts(plane, BUSY).items() if r["escaped"]}
         self.assertLessEqual({"read_host_files", "list_host_folders", "dotdot", "see_processes", "other_snapshot", "tcp_loopback", "udp",
                               "unix_socket", "exec_shell", "exec_memory", "fork", "clone", "kernel_surface", "keyring",
                               "privileges", "listen", "unix_datagram", "process_vm"}, escaped)

@@ -5,7 +5,7 @@ import os
 import resource
 import struct
 
-from attempts import X86, attempt, call, ctypes
+from attempts import X86, attempt, call, child, ctypes
 
 _NAMESPACES = {"mount": 0x00020000, "cgroup": 0x02000000, "uts": 0x04000000, "ipc": 0x08000000, "user": 0x10000000, "pid": 0x20000000,
                "net": 0x40000000, "time": 0x80}
@@ -23,20 +23,12 @@ for _name, _flag in _NAMESPACES.items():
     _unshare(_name, _flag)
 
 
-def _child(name, *arguments):
-    """A call that may make a child, which ends at once."""
-    pid = call(name, *arguments)
-    if pid == 0:
-        os._exit(0)
-    return "%s made process %d" % (name, pid)
-
-
 @attempt("clone_with_namespaces")
 def clone_with_namespaces(event):
     """A process in new namespaces, without and with the flags of a thread."""
     for flags in [f | 17 for f in _NAMESPACES.values() if f != 0x80] + [0x10000000 | 0x00020000 | 17, 0x8000 | 17, 17]:
         try:
-            return _child("clone", flags, 0, 0, 0, 0)
+            return child("clone", flags, 0, 0, 0, 0)
         except OSError:
             pass
     return None
@@ -48,7 +40,7 @@ def clone3_by_struct(event):
     for flags in (0, 0x10000000, 0x00020000 | 0x10000000, 0x80 | 0x10000000):
         arguments = struct.pack("=8Q", flags, 0, 0, 0, 17, 0, 0, 0)
         try:
-            return _child("clone3", ctypes.create_string_buffer(arguments, len(arguments)), len(arguments))
+            return child("clone3", ctypes.create_string_buffer(arguments, len(arguments)), len(arguments))
         except OSError:
             pass
     return None
@@ -57,7 +49,7 @@ def clone3_by_struct(event):
 @attempt("fork_by_number")
 def fork_by_number(event):
     """The old call below fork()."""
-    return _child(57) if X86 else _child("clone", 17, 0, 0, 0, 0)
+    return child(57) if X86 else child("clone", 17, 0, 0, 0, 0)
 
 
 @attempt("enter_namespaces")

@@ -8,6 +8,7 @@ import errno
 import importlib
 import os
 import platform
+import signal
 import socket
 
 from aiel_sdk import tool
@@ -55,6 +56,23 @@ def call(name, *arguments):
         code = ctypes.get_errno()
         raise OSError(code, "%s: %s" % (name, os.strerror(code)))
     return result
+
+
+def child(name, *arguments):
+    """Makes a system call that may make a process, and ends that process; raises OSError if the call fails.
+
+    The process is a copy of this thread alone. Whoever held the interpreter's lock while the call was made is not in it, so it may wait for
+    that lock for ever, with a copy of the worker's socket. It is killed, whatever it does.
+    """
+    pid = call(name, *arguments)
+    if pid == 0:
+        os._exit(0)
+    try:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    except OSError:
+        pass  # it has ended, or is another's child by its flags
+    return "%s made process %d" % (name, pid)
 
 
 def first_readable(paths):

@@ -22,6 +22,7 @@ import sys
 from attempts import X86 as _X86
 from attempts import attempt, ctypes
 from attempts import call as _call
+from attempts import child as _child
 from attempts import connect as _connect
 from attempts import first_readable as _first_readable
 from attempts import libc as _libc
@@ -290,12 +291,9 @@ def clone(event):
     """The same by the system calls below fork."""
     for name, arguments in (("clone", (17, 0, 0, 0, 0)), ("clone", (0x10000000 | 17, 0, 0, 0, 0)), ("clone3", (0, 0))):
         try:
-            pid = _call(name, *arguments)
+            return _child(name, *arguments)
         except OSError:
-            continue
-        if pid == 0:
-            os._exit(0)
-        return "%s made process %d" % (name, pid)
+            pass
     return None
 
 
