@@ -1,8 +1,11 @@
 # What limits the principal whatever its roles are: its kind, its token's scopes, the borders it is confined to.
 package plane.authz
 
-# An execution may, later, call integrations and memory. Neither exists yet, so it may do nothing.
-denials contains "an execution may not do this" if input.principal.kind == "execution"
+# The code of an execution may use memory and integrations, as far as the roles of whoever it runs for allow it, and nothing else.
+denials contains "an execution may not do this" if {
+	input.principal.kind == "execution"
+	not input.action in ["memory.read", "memory.write", "integration.read", "integration.invoke"]
+}
 
 denials contains "the kind of the principal is not known" if not known_kind
 

@@ -1,8 +1,8 @@
 """The forwarder of a worker with a network: a thread that is nothing but a pipe between connections to ``127.0.0.1`` in the worker's own
-network namespace and the one Unix socket to the server, where the egress proxy is. It decides nothing.
+network namespace and the one Unix socket to the server, where the egress proxy is, and the way to the plane's own API. It decides nothing.
 
-Frames are type (1 byte), connection (4), number (4), and for data as many bytes, big-endian; each side may have ``WINDOW`` bytes of a
-connection unread at the other. User code shares this process and can speak to the server itself: the server believes it nothing.
+Frames are type (1 byte), connection (4), number (4), and for data as many bytes, big-endian; the number of a connection that is opened
+says which port it came to. Each side may have ``WINDOW`` bytes of a connection unread at the other. User code shares this process and can speak to the server itself: the server believes it nothing.
 """
 
 import selectors
@@ -12,11 +12,14 @@ import threading
 import time
 
 HOST, PORT = "127.0.0.1", 3128
+#: Where the plane itself answers the code that runs, as far as the execution may ask it.
+PLANE_PORT = 3129
 WINDOW = 256 * 1024
 _DATA_MAX = 64 * 1024
 _OUT_MAX = 1 << 20
 _HEAD = struct.Struct(">BII")
 _OPEN, _DATA, _END, _RESET, _CREDIT, _READY = 1, 2, 3, 4, 5, 6
+_TO_PROXY, _TO_PLANE = 0, 1
 # How long what the server said last may be read, once it has closed the connection.
 _LINGER_SECONDS = 2.0
 
@@ -39,9 +42,13 @@ def await_ready(channel, seconds):
 
 
 def listen():
-    """The socket that connections come to; to be called in the worker's own network namespace, before the last walls."""
+    """The sockets that connections come to, with what each is for; in the worker's own network namespace, before the last walls."""
+    return [(_listener(PORT), _TO_PROXY), (_listener(PLANE_PORT), _TO_PLANE)]
+
+
+def _listener(port):
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.bind((HOST, PORT))
+    listener.bind((HOST, port))
     listener.listen(64)
     listener.setblocking(False)
     return listener
@@ -62,8 +69,8 @@ class _Connection:
 class Forwarder:
     """Owned by its thread once it is started."""
 
-    def __init__(self, listener, channel):
-        self._listener, self._channel = listener, channel
+    def __init__(self, listeners, channel):
+        self._listeners, self._channel = dict(listeners), channel
         self._selector = selectors.DefaultSelector()
         self._connections = {}
         self._last = 0
@@ -74,13 +81,14 @@ class Forwarder:
 
     def _run(self):
         try:
-            self._selector.register(self._listener, selectors.EVENT_READ, None)
+            for listener in self._listeners:
+                self._selector.register(listener, selectors.EVENT_READ, None)
             self._selector.register(self._channel, selectors.EVENT_READ, None)
             while True:
                 lingering = any(c.closing is not None for c in self._connections.values())
                 for key, events in self._selector.select(_LINGER_SECONDS / 4 if lingering else None):
-                    if key.fileobj is self._listener:
-                        self._accept()
+                    if key.fileobj in self._listeners:
+                        self._accept(key.fileobj)
                     elif key.fileobj is self._channel:
                         if events & selectors.EVENT_READ:
                             self._receive()
@@ -98,7 +106,8 @@ class Forwarder:
         finally:
             for connection in list(self._connections.values()):
                 connection.sock.close()
-            self._listener.close()
+            for listener in self._listeners:
+                listener.close()
             self._channel.close()
 
     def _send(self, kind, number, count, data=b""):
@@ -113,9 +122,9 @@ class Forwarder:
                 return
             del self._out[:sent]
 
-    def _accept(self):
+    def _accept(self, listener):
         try:
-            sock, _ = self._listener.accept()
+            sock, _ = listener.accept()
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
             return
         except OSError:  # no descriptor is left: the one that waits goes on waiting
@@ -125,7 +134,7 @@ class Forwarder:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._last += 1
         self._connections[self._last] = _Connection(self._last, sock)
-        self._send(_OPEN, self._last, 0)
+        self._send(_OPEN, self._last, self._listeners[listener])
 
     def _receive(self):
         try:

@@ -102,7 +102,7 @@ class Jail:
             self.ca_file = os.path.realpath(self.ca_file)
             if not os.path.isfile(self.ca_file):
                 raise StartFailed("the file of certificates does not exist: %s" % self.ca_file)
-        self.listener = None
+        self.listeners = None
         self._scratch = ["/tmp"]
         self._capabilities = _ZYGOTE_CAPABILITIES + ((CAP_NET_ADMIN,) if capabilities >> CAP_NET_ADMIN & 1 else ())
         self._pid_namespace = None
@@ -292,7 +292,8 @@ class Jail:
                 os._exit(0)
         if self.tier != "none":
             if self.landlock_abi:
-                landlock.restrict(self._landlock_rules(), self.landlock_abi, egress.PORT if self.listener is not None else None)
+                landlock.restrict(self._landlock_rules(), self.landlock_abi,
+                                  (egress.PORT, egress.PLANE_PORT) if self.listeners is not None else ())
             seccomp.install(self._filters.get(profile) or seccomp.program(os.getpid(), profile, scratch=False))
 
     def _enter_namespaces(self, snapshot, slot, limits, profile):
@@ -303,7 +304,7 @@ class Jail:
         syscalls.sethostname("worker")
         if network:
             syscalls.loopback_up()
-            self.listener = egress.listen()
+            self.listeners = egress.listen()
         flags = syscalls.MS_NOSUID | syscalls.MS_NODEV | syscalls.MS_NOEXEC
         syscalls.mount(_STORE + "/" + snapshot, _APP, None, syscalls.MS_BIND)  # takes over the store's options
         owner = self.uid_base + slot if self.uid_per_worker else _NOBODY

@@ -42,10 +42,10 @@ class _NetPort(ctypes.Structure):
     _fields_ = [("allowed", ctypes.c_uint64), ("port", ctypes.c_uint64)]
 
 
-def restrict(rules, version, connect_port=None):
+def restrict(rules, version, connect_ports=()):
     """Allows what ``rules`` (pairs of path and rights) say and nothing else. Paths that do not exist are left out.
 
-    ``connect_port``: the one TCP port that may be connected to, where the kernel can tell.
+    ``connect_ports``: the TCP ports that may be connected to, where the kernel can tell.
     """
     handled = (1 << 13) - 1
     if version >= 2:
@@ -71,8 +71,8 @@ def restrict(rules, version, connect_port=None):
                 syscalls.syscall("landlock_add_rule", fd, 1, ctypes.byref(rule), 0)
             finally:
                 os.close(at)
-        if connect_port is not None and version >= 4:
-            rule = _NetPort(2, connect_port)
+        for port in connect_ports if version >= 4 else ():
+            rule = _NetPort(2, port)
             syscalls.syscall("landlock_add_rule", fd, 2, ctypes.byref(rule), 0)
         syscalls.syscall("landlock_restrict_self", fd, 0)
     finally:

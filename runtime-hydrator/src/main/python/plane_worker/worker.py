@@ -56,7 +56,7 @@ def run(spec, jail, base_environment):
             os.environ.update(egress.ENVIRONMENT)
             if jail.ca_file is not None:
                 os.environ.update(SSL_CERT_FILE=jail.ca_file, REQUESTS_CA_BUNDLE=jail.ca_file)
-            egress.Forwarder(jail.listener, outside).start()
+            egress.Forwarder(jail.listeners, outside).start()
         if "subprocess" in profile.split("+"):
             # Sync handlers run in a thread of a pool. A child forked there would, as its last act, join that pool, itself included.
             import concurrent.futures.thread

@@ -124,6 +124,11 @@ public final class AuditCodec {
                 writeTexts(json, "reasons", denied.reasons());
             }
             case AuditEvent.ExecutionFinished finished -> writeFinished(json, finished);
+            case AuditEvent.ExecutionCalled called -> {
+                json.member("action", name(called.action()));
+                writeId(json, called);
+                json.member("resource", name(called.resource()));
+            }
             case AuditEvent.EgressAllowed allowed -> {
                 json.member("address", name(allowed.address()));
                 json.member("connection", allowed.connection());

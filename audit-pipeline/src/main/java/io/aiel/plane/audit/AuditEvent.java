@@ -123,6 +123,14 @@ public sealed interface AuditEvent {
     }
 
     /**
+     * The code of an execution asks the plane's own API for something that it may; on record before it is done.
+     *
+     * @param action such as {@code memory.write}
+     * @param resource what it is about, as policies see it
+     */
+    record ExecutionCalled(ExecutionId execution, String action, String resource) implements OfExecution {}
+
+    /**
      * An execution's connection to a named host is about to be made; on record before the first byte of it leaves.
      *
      * @param connection counts the execution's connections, from 1

@@ -121,6 +121,7 @@ final class AuditEvents {
                         CLOCK.instant().plusSeconds(2)),
                 new AuditEvent.ExecutionDenied(EXECUTION, "POLICY_DENIED", List.of("no role allows execution.invoke")),
                 finished(),
+                new AuditEvent.ExecutionCalled(EXECUTION, "memory.write", "customer/7"),
                 new AuditEvent.EgressAllowed(EXECUTION, 1, "api.example.com", 443, "https", "192.0.2.7"),
                 new AuditEvent.EgressRefused(
                         EXECUTION, 2, "other.example.com", 443, "not_granted", "the policy names no such host"),

@@ -98,6 +98,9 @@ class EventsPageTest {
                 "It ended. The last record of an admitted execution; `status` is `succeeded`, `failed`, `timed_out`, `killed`,"
                         + " `cancelled`, `dead_letter` (the last of several attempts failed) or `lost` (the server stopped meanwhile, and its end is not known)."
                         + " Where the result does not fit the capability's output schema, `output_problems` says in how many places.";
+            case AuditEvent.ExecutionCalled _ ->
+                "The code of an execution asked the plane's own API for something that it may do. Recorded before it was done."
+                        + " `resource` is what the policy was asked about.";
             case AuditEvent.EgressAllowed _ ->
                 "A worker is about to be connected to a named host, at the `address` that its name was resolved to and that was"
                         + " checked. Recorded before the first byte leaves.";

@@ -5,6 +5,7 @@ import io.aiel.plane.vocabulary.JsonText;
 import io.aiel.plane.vocabulary.ResolvedCapability;
 import java.time.Duration;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * One request for a worker.
@@ -15,6 +16,7 @@ import java.util.Map;
  * @param environment what the code finds in its environment for this execution alone
  * @param network it asked for a network; it gets one only as far as the policy's obligations name hosts
  * @param subprocess it asked for processes of its own; likewise
+ * @param plane what lets its code ask the plane's own API; empty when it may not
  */
 public record HydrationRequest(
         ExecutionId execution,
@@ -23,7 +25,8 @@ public record HydrationRequest(
         Duration timeout,
         Map<String, String> environment,
         boolean network,
-        boolean subprocess) {
+        boolean subprocess,
+        Optional<PlaneAccess> plane) {
     /** A request for computing alone. */
     public HydrationRequest(
             ExecutionId execution,
@@ -31,7 +34,7 @@ public record HydrationRequest(
             JsonText runnerRequest,
             Duration timeout,
             Map<String, String> environment) {
-        this(execution, target, runnerRequest, timeout, environment, false, false);
+        this(execution, target, runnerRequest, timeout, environment, false, false, Optional.empty());
     }
 
     public HydrationRequest {

@@ -8,6 +8,7 @@ import io.aiel.plane.vocabulary.JsonText;
 import io.aiel.plane.vocabulary.Usage;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -161,12 +162,18 @@ public final class ProcessHydrator implements Hydrator {
                 request.target().bundle(),
                 memory,
                 profile(request, allow));
-        Job job = new Job(request, timeout, allow.obligations().network(), listener, pools::cancel);
+        // Its way to the plane's API gives it a network, but no host of the outside that it did not ask for.
+        Job job = new Job(
+                request,
+                timeout,
+                request.network() ? allow.obligations().network() : List.of(),
+                listener,
+                pools::cancel);
         if (!notReady.isEmpty()) {
             job.settle(new ExecutionOutcome.Ended(ErrorCode.NOT_READY, notReady, Usage.NONE));
             return job;
         }
-        Optional<String> impossible = impossible(key.profile());
+        Optional<String> impossible = impossible(key.profile(), request);
         if (impossible.isPresent()) {
             job.settle(new ExecutionOutcome.Ended(ErrorCode.ISOLATION_UNAVAILABLE, impossible.get(), Usage.NONE));
             return job;
@@ -182,22 +189,27 @@ public final class ProcessHydrator implements Hydrator {
 
     /** What was asked for, as far as the policy allows it. */
     private Profile profile(HydrationRequest request, Decision.Allow allow) {
+        boolean outside = request.network() && !allow.obligations().network().isEmpty();
         // Tier none has no walls to open.
         return unprotected()
                 ? Profile.DEFAULT
                 : Profile.of(
-                        request.network() && !allow.obligations().network().isEmpty(),
+                        outside || request.plane().isPresent(),
                         request.subprocess() && allow.obligations().subprocess());
     }
 
     /** Why this server's tier cannot hold a worker of the profile; empty when it can. */
-    private Optional<String> impossible(Profile profile) {
+    private Optional<String> impossible(Profile profile, HydrationRequest request) {
+        if (unprotected() && request.plane().isPresent()) {
+            return Optional.of("a worker without isolation has no way to the plane's API of its own, which the"
+                    + " project's setting worker_api asks for");
+        }
         return IsolationFacts.offers(isolation, profile)
                 ? Optional.empty()
                 : Optional.of("a worker with profile " + profile.wireName() + " cannot be isolated with isolation "
                         + settings.isolation()
-                        + " on this server: a network needs namespaces (and as root CAP_NET_ADMIN), processes"
-                        + " need namespaces and cgroups");
+                        + " on this server: a network, or the project's setting worker_api, needs namespaces (and as"
+                        + " root CAP_NET_ADMIN), processes need namespaces and cgroups");
     }
 
     @Override

@@ -321,7 +321,11 @@ final class Worker {
                 TimeUnit.MILLISECONDS);
         ExecutionOutcome outcome;
         boolean usable = false;
-        EgressGrant grant = new EgressGrant(job.hosts(), job::tellEgress, settings.egress());
+        EgressGrant grant = new EgressGrant(
+                job.hosts(),
+                job::tellEgress,
+                settings.egress(),
+                job.request().plane().map(PlaneAccess::door));
         try {
             job.tellStarted(id, isolation(), cold);
             grantEgress(grant);
@@ -473,7 +477,11 @@ final class Worker {
             writeFully(
                     socket,
                     protocol.invoke(
-                            request.execution(), request.runnerRequest(), request.environment(), job.takesChunks()));
+                            request.execution(),
+                            request.runnerRequest(),
+                            request.environment(),
+                            request.plane().map(PlaneAccess::credentials),
+                            job.takesChunks()));
         }
 
         WorkerEvent next() throws IOException {

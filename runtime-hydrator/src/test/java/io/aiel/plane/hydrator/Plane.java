@@ -158,6 +158,17 @@ final class Plane implements AutoCloseable {
             Duration timeout,
             Obligations obligations,
             WorkerListener listener) {
+        return run(project, snapshot, request, timeout, obligations, listener, Optional.empty());
+    }
+
+    RunningExecution run(
+            ProjectScope project,
+            SnapshotFiles snapshot,
+            String request,
+            Duration timeout,
+            Obligations obligations,
+            WorkerListener listener,
+            Optional<PlaneAccess> plane) {
         HydrationRequest hydration = new HydrationRequest(
                 ExecutionId.create(),
                 new ResolvedCapability(
@@ -168,7 +179,10 @@ final class Plane implements AutoCloseable {
                         Optional.empty()),
                 new JsonText(request),
                 timeout,
-                Map.of("AIEL_TOKEN", "test-token"));
+                Map.of("AIEL_TOKEN", "test-token"),
+                false,
+                false,
+                plane);
         return hydrator.run(hydration, allow(obligations), listener);
     }
 

@@ -10,6 +10,7 @@ import io.aiel.plane.gateway.execution.Executions;
 import io.aiel.plane.gateway.execution.InputError;
 import io.aiel.plane.gateway.execution.QueueSettings;
 import io.aiel.plane.gateway.execution.TokenStanding;
+import io.aiel.plane.gateway.execution.WorkerApi;
 import io.aiel.plane.gateway.http.Problems;
 import io.aiel.plane.gateway.identity.ProjectSettings;
 import io.aiel.plane.gateway.overload.ExecutionGate;
@@ -74,6 +75,7 @@ public class ExecutionAssembly {
             CapabilityRegistry registry,
             PolicyEngine policy,
             Hydrator hydrator,
+            WorkerApi workerApi,
             Outbox outbox,
             AuditCodec codec,
             ControlAudit controlAudit,
@@ -95,6 +97,7 @@ public class ExecutionAssembly {
                         projectSettings::strictOutput,
                         policy,
                         hydrator,
+                        workerApi,
                         outbox,
                         codec,
                         controlAudit,

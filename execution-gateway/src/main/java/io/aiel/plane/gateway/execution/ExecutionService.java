@@ -66,6 +66,7 @@ public final class ExecutionService {
     private final EventCheck eventCheck;
     private final PolicyEngine policy;
     private final Hydrator hydrator;
+    private final WorkerApi workerApi;
     private final Outbox outbox;
     private final AuditCodec codec;
     private final ExecutionJournal journal;
@@ -91,6 +92,7 @@ public final class ExecutionService {
             Function<ProjectScope, Uni<Boolean>> strictOutput,
             PolicyEngine policy,
             Hydrator hydrator,
+            WorkerApi workerApi,
             Outbox outbox,
             AuditCodec codec,
             ExecutionJournal journal,
@@ -109,6 +111,7 @@ public final class ExecutionService {
         this.eventCheck = eventCheck;
         this.policy = policy;
         this.hydrator = hydrator;
+        this.workerApi = workerApi;
         this.outbox = outbox;
         this.codec = codec;
         this.journal = journal;
@@ -574,19 +577,22 @@ public final class ExecutionService {
         ExecutionTrail trail = new ExecutionTrail(run.id(), chain, journal);
         WorkerRecord worker =
                 new WorkerRecord(limits.logLinesMax(), event -> trail.record(WorkerCall.recorded(run.id(), event)));
-        HydrationRequest request = WorkerCall.of(run, timeoutMs, envelopes);
         visit.stream()
                 .ifPresent(stream ->
                         readers.enter(run.caller(), stream.events(), now -> decision(run, now), stream::refuse));
-        return outcome(run, request, allow, worker, visit).chain(outcome -> {
-            span.setAttribute("plane.worker", worker.id());
-            if (outcome instanceof ExecutionOutcome.Ended ended) {
-                span.setStatus(StatusCode.ERROR, ended.code().name());
-            }
-            span.end();
-            visit.ended();
-            return closing.close(run, outcome, worker, trail, visit);
-        });
+        return workerApi
+                .open(WorkerCall.opening(run, timeoutMs, trail))
+                .chain(session -> outcome(run, WorkerCall.of(run, timeoutMs, envelopes, session), allow, worker, visit)
+                        .invoke(() -> session.ifPresent(WorkerApi.Session::close)))
+                .chain(outcome -> {
+                    span.setAttribute("plane.worker", worker.id());
+                    if (outcome instanceof ExecutionOutcome.Ended ended) {
+                        span.setStatus(StatusCode.ERROR, ended.code().name());
+                    }
+                    span.end();
+                    visit.ended();
+                    return closing.close(run, outcome, worker, trail, visit);
+                });
     }
 
     /** What the policy would say if the same caller asked for the same now. */

@@ -151,7 +151,8 @@ final class ExecutionTrail {
         List<AuditEvent.OfExecution> events = new ArrayList<>();
         for (Waiting one : rest) {
             // A permission that comes after the end is not used; there is nothing to record of it.
-            if (!(one.event() instanceof AuditEvent.EgressAllowed)) {
+            if (!(one.event() instanceof AuditEvent.EgressAllowed
+                    || one.event() instanceof AuditEvent.ExecutionCalled)) {
                 events.add(one.event());
             }
             one.durable().complete(false);

@@ -10,21 +10,40 @@ import io.aiel.plane.vocabulary.ExecutionId;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
 
 /** What a worker is asked, and how what it does outside is recorded. */
 final class WorkerCall {
     private WorkerCall() {}
 
-    /** @param timeoutMs what the policy left of the caller's wish */
-    static HydrationRequest of(Run run, int timeoutMs, Envelopes envelopes) {
+    /** Whose code wants to ask the API. */
+    static WorkerApi.Opening opening(Run run, int timeoutMs, ExecutionTrail trail) {
+        return new WorkerApi.Opening(
+                run.id(),
+                run.caller(),
+                run.target()
+                        .capability()
+                        .map(capability -> Set.copyOf(capability.allowedActions()))
+                        .orElse(Set.of()),
+                Duration.ofMillis(timeoutMs),
+                trail::record);
+    }
+
+    /**
+     * @param timeoutMs what the policy left of the caller's wish
+     * @param session what its code may ask the API with
+     */
+    static HydrationRequest of(Run run, int timeoutMs, Envelopes envelopes, Optional<WorkerApi.Session> session) {
         return new HydrationRequest(
                 run.id(),
                 run.target(),
                 envelopes.text(document(run, timeoutMs)),
                 Duration.ofMillis(timeoutMs),
-                environment(run),
+                environment(run, session),
                 run.request().wantsNetwork(),
-                run.request().wantsSubprocess());
+                run.request().wantsSubprocess(),
+                session.map(WorkerApi.Session::access));
     }
 
     private static ObjectNode document(Run run, int timeoutMs) {
@@ -56,8 +75,8 @@ final class WorkerCall {
         HttpRoutes.parameters(route, path).forEach(parameters::put);
     }
 
-    /** What the SDK looks for (wire contract, section Inside a worker); never a credential of ours or of the caller's. */
-    private static Map<String, String> environment(Run run) {
+    /** What the SDK looks for (wire contract, section Inside a worker); never a credential of the caller's. */
+    private static Map<String, String> environment(Run run, Optional<WorkerApi.Session> session) {
         Caller caller = run.caller();
         Map<String, String> environment = new HashMap<>();
         environment.put("AIEL_WORKSPACE_ID", caller.scope().workspace().value());
@@ -67,6 +86,7 @@ final class WorkerCall {
                 "AIEL_EXECUTE_URL",
                 caller.baseUrl() + "/v1/workspaces/" + caller.scope().workspace() + "/projects/"
                         + caller.scope().project() + "/executions");
+        session.ifPresent(given -> environment.putAll(given.environment()));
         return environment;
     }
 

@@ -2,6 +2,7 @@ package io.aiel.plane.gateway.http;
 
 import io.aiel.plane.audit.AuditContext;
 import io.aiel.plane.gateway.execution.Caller;
+import io.aiel.plane.vocabulary.ExecutionId;
 import io.aiel.plane.vocabulary.Principal;
 import io.aiel.plane.vocabulary.ProjectScope;
 import io.aiel.plane.vocabulary.WorkspaceId;
@@ -13,6 +14,7 @@ import io.vertx.ext.web.RoutingContext;
 import jakarta.enterprise.context.RequestScoped;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -25,6 +27,8 @@ public class CallContext {
     private @Nullable Principal principal;
     private @Nullable WorkspaceId workspace;
     private @Nullable ProjectScope scope;
+    private @Nullable ExecutionId execution;
+    private Set<String> declaredActions = Set.of();
 
     CallContext(RoutingContext routing) {
         this.routing = routing;
@@ -38,6 +42,22 @@ public class CallContext {
         principal = Objects.requireNonNull(who, "who");
         workspace = aboutWorkspace.orElse(null);
         scope = about.orElse(null);
+    }
+
+    /** Says that the code of an execution calls; for the filter alone. */
+    public void of(ExecutionId running, Set<String> declared) {
+        execution = Objects.requireNonNull(running, "running");
+        declaredActions = Set.copyOf(declared);
+    }
+
+    /** The execution whose code calls; empty when the call comes from outside. */
+    public Optional<ExecutionId> execution() {
+        return Optional.ofNullable(execution);
+    }
+
+    /** What the capability that calls says it does by integrations; empty when it does not say, or the call comes from outside. */
+    public Set<String> declaredActions() {
+        return declaredActions;
     }
 
     /** Who calls, with the roles that hold for {@link #scope()}. Throws when the method is {@link Tokenless}. */

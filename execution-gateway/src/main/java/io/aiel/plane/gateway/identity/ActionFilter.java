@@ -9,6 +9,7 @@ import io.aiel.plane.policy.PolicyInput;
 import io.aiel.plane.vocabulary.ErrorCode;
 import io.aiel.plane.vocabulary.WorkspaceId;
 import io.smallrye.mutiny.Uni;
+import io.vertx.core.MultiMap;
 import io.vertx.ext.web.RoutingContext;
 import jakarta.inject.Inject;
 import jakarta.ws.rs.Priorities;
@@ -17,6 +18,7 @@ import jakarta.ws.rs.container.ResourceInfo;
 import jakarta.ws.rs.core.MultivaluedMap;
 import java.lang.reflect.Method;
 import java.time.Clock;
+import java.time.Duration;
 import java.util.Optional;
 import org.jboss.logging.Logger;
 import org.jboss.resteasy.reactive.server.ServerRequestFilter;
@@ -30,9 +32,13 @@ public class ActionFilter {
     private static final String WORKSPACE = "workspace";
     private static final String PROJECT = "project";
     private static final int RESOURCE_MAX = 512;
+    private static final Duration RECORD_LIMIT = Duration.ofSeconds(10);
 
     @Inject
     Authentication authentication;
+
+    @Inject
+    ExecutionTokens executions;
 
     @Inject
     Directory directory;
@@ -56,23 +62,63 @@ public class ActionFilter {
     @ServerRequestFilter(priority = Priorities.AUTHENTICATION)
     public Uni<Void> guard(ResourceInfo matched, ContainerRequestContext request) {
         Method method = matched.getResourceMethod();
-        if (method.isAnnotationPresent(Tokenless.class)) {
+        Optional<ExecutionTokens.Inside> inside =
+                executions.on(routing.request().remoteAddress());
+        if (method.isAnnotationPresent(Tokenless.class) && inside.isEmpty()) {
             return Uni.createFrom().voidItem();
         }
         Optional<PlaneAction> action = Optional.ofNullable(method.getAnnotation(PlaneAction.class));
-        return authentication
-                .authenticate(routing.request().headers())
+        return inside.map(execution -> Uni.createFrom().item(execution.authenticate(presented(), clock.instant())))
+                .orElseGet(() -> authentication.authenticate(routing.request().headers()))
                 .map(caller -> caller.orElseThrow(ProblemMappers::unauthenticated))
                 .invoke(_ -> {
                     if (action.isEmpty()) {
                         LOG.errorf("%s has no @PlaneAction, so nobody may call it", method);
                         throw new Refusal(ErrorCode.PERMISSION_DENIED, "This call is open to nobody.");
                     }
+                    if (inside.isPresent()
+                            && !ExecutionTokens.ACTIONS.contains(action.get().value())) {
+                        throw new Refusal(
+                                ErrorCode.PERMISSION_DENIED,
+                                "The code of an execution may not do "
+                                        + action.get().value()
+                                        + "; it may use the memory and the integrations of its project.");
+                    }
                 })
                 .chain(caller -> locate(caller, request.getUriInfo().getPathParameters()))
                 .chain(() -> action.filter(asked -> !asked.deferred())
                         .map(asked -> decide(asked.value(), request.getUriInfo().getPathParameters()))
+                        .orElseGet(() -> Uni.createFrom().voidItem()))
+                .chain(() -> inside.map(execution -> onRecord(
+                                execution,
+                                action.orElseThrow().value(),
+                                request.getUriInfo().getPathParameters()))
                         .orElseGet(() -> Uni.createFrom().voidItem()));
+    }
+
+    private Optional<TokenSecret> presented() {
+        MultiMap headers = routing.request().headers();
+        return Authentication.presented(
+                headers.getAll(Authentication.API_TOKEN), headers.getAll(Authentication.AUTHORIZATION));
+    }
+
+    /** What code asks for is done once the execution's record says so. */
+    private Uni<Void> onRecord(ExecutionTokens.Inside execution, String action, MultivaluedMap<String, String> path) {
+        call.of(execution.execution(), execution.declaredActions());
+        return Uni.createFrom()
+                .completionStage(() -> execution.record(action, resource(path)))
+                .ifNoItem()
+                .after(RECORD_LIMIT)
+                .recoverWithItem(false)
+                .invoke(durable -> {
+                    if (!durable) {
+                        throw new Refusal(
+                                        ErrorCode.NOT_READY,
+                                        "The call could not be put on the execution's record, so it is not made.")
+                                .retryAfter(1);
+                    }
+                })
+                .replaceWithVoid();
     }
 
     private Uni<Void> locate(Caller caller, MultivaluedMap<String, String> path) {

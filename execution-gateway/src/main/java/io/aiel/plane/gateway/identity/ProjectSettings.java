@@ -49,11 +49,20 @@ public final class ProjectSettings {
     }
 
     private record Known(
-            String workspace, boolean strictOutput, Set<String> origins, Optional<Set<String>> callbackHosts) {}
+            String workspace,
+            boolean strictOutput,
+            boolean workerApi,
+            Set<String> origins,
+            Optional<Set<String>> callbackHosts) {}
 
     /** Whether a result that does not fit its capability's output schema is withheld. */
     public Uni<Boolean> strictOutput(ProjectScope scope) {
         return find(scope.project()).map(found -> found.map(Known::strictOutput).orElse(true));
+    }
+
+    /** Whether the code of the project's executions may ask the plane's own API. */
+    Uni<Boolean> workerApi(ProjectScope scope) {
+        return find(scope.project()).map(found -> found.map(Known::workerApi).orElse(false));
     }
 
     /** The origins whose pages may call the project's HTTP handlers; empty for a project that is not there, too. */
@@ -95,6 +104,7 @@ public final class ProjectSettings {
             return new Known(
                     workspace,
                     read.path("output_schema").asText().equals("strict"),
+                    read.path("worker_api").asBoolean(),
                     Set.copyOf(origins),
                     callbackHosts.isArray() ? Optional.of(Set.copyOf(hosts)) : Optional.empty());
         } catch (JsonProcessingException e) {
@@ -121,6 +131,10 @@ public final class ProjectSettings {
                 && !output.asText().equals("record")) {
             fields.wrong(pointer + "/output_schema", "must be \"record\" or \"strict\"");
         }
+        JsonNode workerApi = settings.path("worker_api");
+        if (!workerApi.isMissingNode() && !workerApi.isBoolean()) {
+            fields.wrong(pointer + "/worker_api", "must be true or false");
+        }
         origins(fields, pointer + "/http", settings.path("http"));
         callbackHosts(fields, pointer + "/callbacks", settings.path("callbacks"));
         return text;
@@ -132,6 +146,8 @@ public final class ProjectSettings {
         return Map.of(
                 "output_schema",
                 known.strictOutput() ? "strict" : "record",
+                "worker_api",
+                Boolean.toString(known.workerApi()),
                 "allowed_origins",
                 String.join(" ", new TreeSet<>(known.origins())),
                 "callback_hosts",

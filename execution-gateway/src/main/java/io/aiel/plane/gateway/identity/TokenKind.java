@@ -5,7 +5,9 @@ public enum TokenKind {
     /** Carried by a user's tools. */
     USER("usr"),
     /** Carried by an application. */
-    SERVICE("svc");
+    SERVICE("svc"),
+    /** Of one running execution, and never stored. */
+    EXECUTION("exe");
 
     private final String label;
 

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.aiel.plane.audit.AuditRecord;
 import io.aiel.plane.hydrator.EgressEvent;
+import io.aiel.plane.hydrator.PlaneAccess;
 import io.aiel.plane.vocabulary.Digest;
 import io.aiel.plane.vocabulary.ErrorCode;
 import io.aiel.plane.vocabulary.ExecutionId;
@@ -12,8 +13,11 @@ import io.aiel.plane.vocabulary.JsonText;
 import io.aiel.plane.vocabulary.Obligations;
 import io.aiel.plane.vocabulary.Usage;
 import io.smallrye.mutiny.helpers.test.UniAssertSubscriber;
+import java.io.IOException;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.concurrent.CompletableFuture;
@@ -235,6 +239,55 @@ class ExecutionServiceTest extends ExecutionsOnFakes {
         assertThat(envelope(call).at("/error/code").asText()).isEqualTo("INTERNAL");
         assertThat(written).hasExactlyElementsOfTypes(Admission.class, Closure.class);
         assertThat(live.size()).isZero();
+    }
+
+    /** Seen to fail: without the session's end. */
+    @Test
+    void letsTheCodeAskTheApiForJustAsLongAsItRuns() throws Exception {
+        List<String> told = new ArrayList<>();
+        api = Optional.of(opening -> new FakeSession(opening, told));
+
+        UniAssertSubscriber<ExecutionAnswer> call = execute(INVOKE);
+
+        assertThat(hydrator.requests.getFirst().environment()).containsEntry("AIEL_TOKEN", "of-this-execution");
+        assertThat(hydrator.requests.getFirst().plane()).isPresent();
+        assertThat(told).isEmpty();
+        hydrator.outcome.complete(answered("{\"ok\":true}", 200));
+        envelope(call);
+        assertThat(told)
+                .containsExactly("closed " + hydrator.requests.getFirst().execution());
+    }
+
+    @Test
+    void endsTheLeaveToAskWhenTheHydratorFails() throws Exception {
+        List<String> told = new ArrayList<>();
+        api = Optional.of(opening -> new FakeSession(opening, told));
+        hydrator.throwing = true;
+
+        envelope(execute(INVOKE));
+
+        assertThat(told).hasSize(1);
+    }
+
+    private record FakeSession(WorkerApi.Opening opening, List<String> told) implements WorkerApi.Session {
+        @Override
+        public PlaneAccess access() {
+            return new PlaneAccess(
+                    _ -> {
+                        throw new IOException("nobody connects");
+                    },
+                    new JsonText("{}"));
+        }
+
+        @Override
+        public Map<String, String> environment() {
+            return Map.of("AIEL_TOKEN", "of-this-execution");
+        }
+
+        @Override
+        public void close() {
+            told.add("closed " + opening.execution());
+        }
     }
 
     @Test

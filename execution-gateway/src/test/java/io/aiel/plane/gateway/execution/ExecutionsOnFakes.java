@@ -57,6 +57,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 
@@ -104,6 +105,7 @@ abstract class ExecutionsOnFakes {
     List<InputError> outputErrors = List.of();
     Optional<Principal> standing = Optional.of(CALLER.principal());
     boolean strict;
+    Optional<Function<WorkerApi.Opening, WorkerApi.Session>> api = Optional.empty();
     Optional<String> callbackRefusal = Optional.empty();
 
     /** Whatever comes of an execution, its place is free again afterwards. */
@@ -145,6 +147,7 @@ abstract class ExecutionsOnFakes {
                 _ -> Uni.createFrom().item(strict),
                 new FakePolicy(),
                 hydrator,
+                opening -> Uni.createFrom().item(api.map(made -> made.apply(opening))),
                 new FakeOutbox(),
                 new AuditCodec(Clock.systemUTC()),
                 new ExecutionJournal(this::write, 10, 10, 1),

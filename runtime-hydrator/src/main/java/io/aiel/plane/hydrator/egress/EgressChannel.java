@@ -32,6 +32,11 @@ public final class EgressChannel {
     private static final byte CREDIT = 5;
     private static final byte READY = 6;
 
+    /** The number of an {@link #OPEN}: which way the connection is to go. */
+    private static final int TO_PROXY = 0;
+
+    private static final int TO_PLANE = 1;
+
     private static final System.Logger LOG = System.getLogger(EgressChannel.class.getName());
 
     private final SocketChannel socket;
@@ -92,7 +97,7 @@ public final class EgressChannel {
             throw new IOException("it sent a frame with a negative number");
         }
         if (type == OPEN) {
-            open(id);
+            open(id, number);
             return;
         }
         EgressStream stream = streams.get(id);
@@ -127,7 +132,10 @@ public final class EgressChannel {
         }
     }
 
-    private void open(int id) throws IOException {
+    private void open(int id, int way) throws IOException {
+        if (way != TO_PROXY && way != TO_PLANE) {
+            throw new IOException("it opened a connection to nowhere");
+        }
         if (id <= lastStream) {
             throw new IOException("it opened a connection twice");
         }
@@ -139,7 +147,7 @@ public final class EgressChannel {
         }
         EgressStream stream = new EgressStream(this, id);
         streams.put(id, stream);
-        if (!proxy.accept(stream, now)) {
+        if (!(way == TO_PLANE ? proxy.acceptForPlane(stream, now) : proxy.accept(stream, now))) {
             stream.close();
         }
     }

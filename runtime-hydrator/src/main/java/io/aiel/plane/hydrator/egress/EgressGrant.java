@@ -1,11 +1,13 @@
 package io.aiel.plane.hydrator.egress;
 
 import io.aiel.plane.hydrator.EgressEvent;
+import io.aiel.plane.hydrator.PlaneAccess;
 import io.aiel.plane.vocabulary.NetworkHost;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.atomic.AtomicLong;
@@ -17,26 +19,34 @@ import java.util.function.Function;
  * {@link #end} closes every connection that is left. Thread-safe.
  */
 public final class EgressGrant {
+    /** Connections to the plane's API that one execution may have at once. */
+    private static final int PIPES_MAX = 64;
+
     private final Set<NetworkHost> hosts;
     private final Function<EgressEvent, CompletionStage<Boolean>> recorder;
     private final EgressSettings settings;
+    private final Optional<PlaneAccess.Door> plane;
     private final AtomicLong sent = new AtomicLong();
     private final AtomicLong received = new AtomicLong();
 
     private final ReentrantLock lock = new ReentrantLock();
     // Under the lock:
     private final Set<EgressConnection> open = new HashSet<>();
+    private final Set<PlanePipe> pipes = new HashSet<>();
     private int connections;
     private boolean ended;
 
     /**
      * @param hosts by name and port
      * @param recorder makes an event durable; what it answers false to does not happen
+     * @param plane the way to the plane's own API, when the execution may use that
      */
     public EgressGrant(
             Collection<NetworkHost> hosts,
             Function<EgressEvent, CompletionStage<Boolean>> recorder,
-            EgressSettings settings) {
+            EgressSettings settings,
+            Optional<PlaneAccess.Door> plane) {
+        this.plane = plane;
         this.hosts = Set.copyOf(hosts);
         this.recorder = recorder;
         this.settings = settings;
@@ -44,6 +54,29 @@ public final class EgressGrant {
 
     boolean allows(NetworkHost host) {
         return hosts.contains(host);
+    }
+
+    Optional<PlaneAccess.Door> plane() {
+        return plane;
+    }
+
+    /** Whether the execution may have this connection to the API, too. */
+    boolean begin(PlanePipe pipe) {
+        lock.lock();
+        try {
+            return !ended && pipes.size() < PIPES_MAX && pipes.add(pipe);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    void over(PlanePipe pipe) {
+        lock.lock();
+        try {
+            pipes.remove(pipe);
+        } finally {
+            lock.unlock();
+        }
     }
 
     CompletionStage<Boolean> record(EgressEvent event) {
@@ -99,14 +132,17 @@ public final class EgressGrant {
     /** The execution is over: no new connection, and those that are open are closed, and said to be, before this returns. */
     public void end() {
         List<EgressConnection> left;
+        List<PlanePipe> leftPipes;
         lock.lock();
         try {
             ended = true;
             left = new ArrayList<>(open);
             open.clear();
+            leftPipes = List.copyOf(pipes);
         } finally {
             lock.unlock();
         }
+        leftPipes.forEach(PlanePipe::end);
         left.forEach(connection -> connection.end(EgressEvent.How.EXECUTION_ENDED));
     }
 }

@@ -79,6 +79,24 @@ public final class EgressProxy implements AutoCloseable {
         }
     }
 
+    /** Leads a worker's new connection to the plane's API; false when there can be none. */
+    boolean acceptForPlane(EgressStream stream, EgressGrant grant) {
+        PlanePipe pipe = grant.plane()
+                .map(door -> new PlanePipe(this, stream, grant, door))
+                .filter(grant::begin)
+                .orElse(null);
+        if (pipe == null) {
+            return false;
+        }
+        try {
+            connections.execute(pipe::serve);
+            return true;
+        } catch (RejectedExecutionException e) {
+            grant.over(pipe);
+            return false;
+        }
+    }
+
     void execute(Runnable task) {
         connections.execute(task);
     }

@@ -73,9 +73,15 @@ public final class WorkerProtocol {
     /**
      * The frame that hands an execution over; throws {@link IllegalStateException} unless the worker is idle.
      *
+     * @param credentials the file in which the published clients look for a profile; empty for none
      * @param stream whether what it yields is wanted as it comes
      */
-    public byte[] invoke(ExecutionId id, JsonText request, Map<String, String> environment, boolean stream) {
+    public byte[] invoke(
+            ExecutionId id,
+            JsonText request,
+            Map<String, String> environment,
+            Optional<JsonText> credentials,
+            boolean stream) {
         if (state != State.IDLE) {
             throw new IllegalStateException("the worker is not idle");
         }
@@ -86,7 +92,9 @@ public final class WorkerProtocol {
         streamBytes = 0;
         String env = Message.JSON.valueToTree(environment).toString();
         return Message.frame("{\"type\":\"invoke\",\"id\":\"" + id.value() + "\",\"request\":" + request.value()
-                + ",\"env\":" + env + (stream ? ",\"stream\":true}" : "}"));
+                + ",\"env\":" + env
+                + credentials.map(file -> ",\"credentials\":" + file.value()).orElse("")
+                + (stream ? ",\"stream\":true}" : "}"));
     }
 
     /** The frame that asks for the end of an execution. */

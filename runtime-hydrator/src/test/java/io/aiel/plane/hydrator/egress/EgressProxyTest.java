@@ -25,6 +25,7 @@ import java.util.Deque;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
@@ -112,7 +113,8 @@ class EgressProxyTest {
                         new NetworkHost("a.example", 80),
                         new NetworkHost("inside.example", 80)),
                 this::record,
-                settings);
+                settings,
+                Optional.empty());
     }
 
     private CompletionStage<Boolean> record(EgressEvent event) {

@@ -7,6 +7,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /** What a worker sends: always events, however the bytes are cut, and nothing after a breach. */
 public final class WorkerProtocolFuzz {
@@ -84,7 +85,7 @@ public final class WorkerProtocolFuzz {
             machine.receive(ByteBuffer.wrap(Message.frame(READY)));
         }
         if (stage >= 3) {
-            require(machine.invoke(ID, new JsonText("{}"), Map.of(), streamed).length > 0, "a frame");
+            require(machine.invoke(ID, new JsonText("{}"), Map.of(), Optional.empty(), streamed).length > 0, "a frame");
         }
         return machine;
     }

@@ -10,6 +10,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -35,7 +36,8 @@ class WorkerProtocolTest {
 
     private static WorkerProtocol busy() {
         WorkerProtocol protocol = idle();
-        assertThat(protocol.invoke(ID, new JsonText("{}"), Map.of(), false)).isNotEmpty();
+        assertThat(protocol.invoke(ID, new JsonText("{}"), Map.of(), Optional.empty(), false))
+                .isNotEmpty();
         return protocol;
     }
 
@@ -167,7 +169,8 @@ class WorkerProtocolTest {
 
     private static WorkerProtocol streaming() {
         WorkerProtocol protocol = idle();
-        String sent = new String(protocol.invoke(ID, new JsonText("{}"), Map.of(), true), StandardCharsets.UTF_8);
+        String sent = new String(
+                protocol.invoke(ID, new JsonText("{}"), Map.of(), Optional.empty(), true), StandardCharsets.UTF_8);
         assertThat(sent).endsWith(",\"env\":{},\"stream\":true}");
         return protocol;
     }
@@ -231,14 +234,15 @@ class WorkerProtocolTest {
 
     @Test
     void onlyAnIdleWorkerIsGivenWork() {
-        assertThatThrownBy(() -> busy().invoke(ID, new JsonText("{}"), Map.of(), false))
+        assertThatThrownBy(() -> busy().invoke(ID, new JsonText("{}"), Map.of(), Optional.empty(), false))
                 .isInstanceOf(IllegalStateException.class);
     }
 
     @Test
     void anInvocationHoldsRequestAndEnvironment() {
         String sent = new String(
-                idle().invoke(ID, new JsonText("{\"a\":1.0}"), Map.of("K", "v\""), false), StandardCharsets.UTF_8);
+                idle().invoke(ID, new JsonText("{\"a\":1.0}"), Map.of("K", "v\""), Optional.empty(), false),
+                StandardCharsets.UTF_8);
         assertThat(sent)
                 .endsWith("{\"type\":\"invoke\",\"id\":\"" + ID
                         + "\",\"request\":{\"a\":1.0},\"env\":{\"K\":\"v\\\"\"}}");

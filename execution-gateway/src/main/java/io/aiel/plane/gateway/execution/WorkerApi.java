@@ -1,0 +1,51 @@
+package io.aiel.plane.gateway.execution;
+
+import io.aiel.plane.audit.AuditEvent;
+import io.aiel.plane.hydrator.PlaneAccess;
+import io.aiel.plane.vocabulary.ExecutionId;
+import io.smallrye.mutiny.Uni;
+import java.time.Duration;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.CompletionStage;
+import java.util.function.Function;
+
+/** Lets the code of executions ask the plane's own API, where their project wants that. Thread-safe; does not block. */
+@FunctionalInterface
+public interface WorkerApi {
+    /** What the code may ask with, from now until it is closed; empty when the project does not let its code ask. */
+    Uni<Optional<Session>> open(Opening opening);
+
+    /**
+     * Whose code it is.
+     *
+     * @param caller for whom it runs: it may do nothing there that the caller's roles do not allow
+     * @param declaredActions what its capability says it does by integrations; empty when it does not say
+     * @param timeout how long it may run
+     * @param recorder makes a record of the execution's stream durable; what it answers false to does not happen
+     */
+    record Opening(
+            ExecutionId execution,
+            Caller caller,
+            Set<String> declaredActions,
+            Duration timeout,
+            Function<AuditEvent.OfExecution, CompletionStage<Boolean>> recorder) {
+        public Opening {
+            declaredActions = Set.copyOf(declaredActions);
+        }
+    }
+
+    /** One execution's leave to ask. */
+    interface Session extends AutoCloseable {
+        /** For the worker. */
+        PlaneAccess access();
+
+        /** What the SDK looks for in the environment; has the token. */
+        Map<String, String> environment();
+
+        /** The execution is over: its token is nobody's from now on. */
+        @Override
+        void close();
+    }
+}

@@ -1,0 +1,256 @@
+package io.aiel.plane.gateway.identity;
+
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.aiel.plane.audit.AuditEvent;
+import io.aiel.plane.gateway.execution.WorkerApi;
+import io.aiel.plane.hydrator.PlaneAccess;
+import io.aiel.plane.vocabulary.ExecutionId;
+import io.aiel.plane.vocabulary.JsonText;
+import io.aiel.plane.vocabulary.Principal;
+import io.aiel.plane.vocabulary.PrincipalKind;
+import io.aiel.plane.vocabulary.ProjectScope;
+import io.aiel.plane.vocabulary.TokenId;
+import io.smallrye.mutiny.Uni;
+import io.vertx.core.net.SocketAddress;
+import jakarta.inject.Singleton;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.Proxy;
+import java.net.Socket;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ConcurrentHashMap;
+import org.eclipse.microprofile.config.ConfigProvider;
+import org.jboss.logging.Logger;
+
+/**
+ * The tokens of running executions. Each is made when its execution is handed to a worker and is nobody's when that ends; it is in no
+ * database and on no other server, and is believed on connections of that execution's worker alone, which in turn may carry no other token.
+ * So a token that code gives away is of no use to whoever gets it, and a token that code was given opens nothing from inside.
+ *
+ * <p>A worker's connection is known by the address that this server connects to itself from: it is noted before the connection is made.
+ * Thread-safe; does not block.
+ */
+@Singleton
+final class ExecutionTokens implements WorkerApi {
+    /** What the code of an execution may do at all, if its caller's roles, the policy and the rest allow it. */
+    static final Set<String> ACTIONS =
+            Set.of("auth.me", "memory.read", "memory.write", "integration.read", "integration.invoke");
+
+    private static final Logger LOG = Logger.getLogger(ExecutionTokens.class);
+
+    /** After the deadline, for the worker to be ended. */
+    private static final Duration GRACE = Duration.ofMinutes(1);
+
+    private static final JsonMapper JSON = new JsonMapper();
+
+    private final ProjectSettings settings;
+    private final Clock clock;
+    private final Map<InetSocketAddress, Inside> connections = new ConcurrentHashMap<>();
+
+    ExecutionTokens(ProjectSettings settings, Clock clock) {
+        this.settings = settings;
+        this.clock = clock;
+    }
+
+    @Override
+    public Uni<Optional<Session>> open(Opening opening) {
+        return settings.workerApi(opening.caller().scope())
+                .map(wanted -> wanted
+                        ? Optional.<Session>of(new Inside(opening, clock.instant(), this::connect))
+                        : Optional.<Session>empty())
+                .onFailure()
+                .recoverWithItem(failure -> {
+                    LOG.warnf(
+                            "whether the code of %s may ask the API is not known, so it may not: %s",
+                            opening.execution(), failure.toString());
+                    return Optional.empty();
+                });
+    }
+
+    /** The execution whose worker this connection is from; empty for everybody else's. */
+    Optional<Inside> on(SocketAddress remote) {
+        if (connections.isEmpty() || remote == null || remote.hostAddress() == null) {
+            return Optional.empty();
+        }
+        return Optional.ofNullable(
+                connections.get(new InetSocketAddress(InetAddress.ofLiteral(remote.hostAddress()), remote.port())));
+    }
+
+    private Socket connect(Inside execution, Duration limit) throws IOException {
+        InetSocketAddress api = api();
+        Noted socket = new Noted();
+        try {
+            // Bound before it connects, so that the address is known to be the execution's before the server can see
+            // it.
+            socket.bind(new InetSocketAddress(api.getAddress(), 0));
+            socket.note(execution);
+            socket.connect(api, Math.toIntExact(limit.toMillis()));
+            return socket;
+        } catch (IOException e) {
+            socket.close();
+            throw e;
+        }
+    }
+
+    private static InetSocketAddress api() throws IOException {
+        var config = ConfigProvider.getConfig();
+        InetAddress host = InetAddress.getByName(config.getValue("quarkus.http.host", String.class));
+        return new InetSocketAddress(
+                host.isAnyLocalAddress() ? InetAddress.getLoopbackAddress() : host,
+                config.getValue("quarkus.http.port", Integer.class));
+    }
+
+    /** A connection of this server to itself. */
+    private final class Noted extends Socket {
+        private volatile Optional<InetSocketAddress> from = Optional.empty();
+
+        Noted() {
+            super(Proxy.NO_PROXY);
+        }
+
+        void note(Inside execution) throws IOException {
+            InetSocketAddress address = new InetSocketAddress(getLocalAddress(), getLocalPort());
+            from = Optional.of(address);
+            connections.put(address, execution);
+            if (execution.over) {
+                throw new IOException("the execution is over");
+            }
+        }
+
+        @Override
+        public void close() throws IOException {
+            // First: when the address is free again it must not be taken for the execution's.
+            from.ifPresent(connections::remove);
+            super.close();
+        }
+    }
+
+    /** How an execution's connections are made. */
+    private interface Connect {
+        Socket open(Inside execution, Duration limit) throws IOException;
+    }
+
+    /** A running execution that may ask. */
+    static final class Inside implements Session {
+        private final Opening opening;
+        private final TokenSecret token = TokenSecret.mint(TokenKind.EXECUTION);
+        private final Caller caller;
+        private final PlaneAccess access;
+        private volatile boolean over;
+
+        private Inside(Opening opening, Instant now, Connect connect) {
+            this.opening = opening;
+            this.caller = caller(opening, now.plus(opening.timeout()).plus(GRACE));
+            this.access = new PlaneAccess(limit -> connect.open(this, limit), credentials());
+        }
+
+        private static Caller caller(Opening opening, Instant expires) {
+            Principal principal = opening.caller().principal();
+            ProjectScope scope = opening.caller().scope();
+            return new Caller(
+                    TokenId.create(),
+                    principal.id(),
+                    PrincipalKind.EXECUTION,
+                    scope.tenant(),
+                    principal.displayName(),
+                    ACTIONS,
+                    principal.roles(),
+                    Optional.of(scope.workspace()),
+                    Optional.of(scope.project()),
+                    principal.roles().stream()
+                            .map(role -> new Caller.Grant(
+                                    role, Optional.of(scope.workspace()), Optional.of(scope.project())))
+                            .toList(),
+                    expires);
+        }
+
+        /** Who asks, when this is the execution's own token and it has not ended. */
+        Optional<Caller> authenticate(Optional<TokenSecret> presented, Instant now) {
+            return presented
+                    .filter(sent -> sent.hash().equals(token.hash()))
+                    .filter(_ -> !over && !caller.expired(now))
+                    .map(_ -> caller);
+        }
+
+        ExecutionId execution() {
+            return opening.execution();
+        }
+
+        /** The actions by integrations that the capability says it has; empty when it does not say. */
+        Set<String> declaredActions() {
+            return opening.declaredActions();
+        }
+
+        /** True once it is on the execution's record. */
+        CompletionStage<Boolean> record(String action, String resource) {
+            return over
+                    ? CompletableFuture.completedFuture(false)
+                    : opening.recorder().apply(new AuditEvent.ExecutionCalled(execution(), action, resource));
+        }
+
+        @Override
+        public PlaneAccess access() {
+            return access;
+        }
+
+        @Override
+        public Map<String, String> environment() {
+            Map<String, String> environment = new LinkedHashMap<>();
+            environment.put("AIEL_TOKEN", token.reveal());
+            environment.put("AIEL_BASE_URL", PlaneAccess.BASE_URL);
+            environment.put(
+                    "AIEL_EXECUTE_URL",
+                    PlaneAccess.BASE_URL + "/v1/workspaces/"
+                            + opening.caller().scope().workspace() + "/projects/"
+                            + opening.caller().scope().project() + "/executions");
+            // Clients differ in which of these they understand.
+            String direct = PlaneAccess.BASE_URL.substring("http://".length()) + "," + PlaneAccess.BASE_URL;
+            environment.put("NO_PROXY", direct);
+            environment.put("no_proxy", direct);
+            return environment;
+        }
+
+        /** A profile as the published clients keep them. */
+        private JsonText credentials() {
+            ProjectScope scope = opening.caller().scope();
+            ObjectNode file = JSON.createObjectNode().put("version", 1).put("current_profile", "default");
+            ObjectNode profile = file.putObject("profiles").putObject("default");
+            profile.put("base_url", PlaneAccess.BASE_URL);
+            profile.put("user", caller.displayName());
+            profile.put("user_id", caller.id().value());
+            profile.put("tenant", scope.tenant().value());
+            profile.put("tenant_id", scope.tenant().value());
+            profile.put("token", token.reveal());
+            for (Map.Entry<String, String> part : Map.of(
+                            "workspace", scope.workspace().value(),
+                            "project", scope.project().value())
+                    .entrySet()) {
+                profile.putObject(part.getKey())
+                        .put("id", part.getValue())
+                        .put("slug", part.getValue())
+                        .put("name", part.getValue());
+            }
+            return new JsonText(file.toString());
+        }
+
+        @Override
+        public void close() {
+            over = true;
+        }
+
+        @Override
+        public String toString() {
+            return "Inside(" + execution() + ")";
+        }
+    }
+}
