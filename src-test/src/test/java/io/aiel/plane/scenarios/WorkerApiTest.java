@@ -8,9 +8,11 @@ import io.aiel.plane.fixtures.PackagedPlane;
 import io.aiel.plane.fixtures.Project;
 import io.aiel.plane.fixtures.SharedPlane;
 import java.time.Duration;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -37,11 +39,11 @@ class WorkerApiTest {
                                                  data=None if body is None else json.dumps(body).encode())
                 try:
                     with urllib.request.urlopen(request, timeout=15) as answer:
-                        return {"status": answer.status, "body": json.loads(answer.read() or b"null")}
+                        return {"answered": answer.status, "body": json.loads(answer.read() or b"null")}
                 except urllib.error.HTTPError as problem:
-                    return {"status": problem.code, "body": json.loads(problem.read() or b"null")}
+                    return {"answered": problem.code, "body": json.loads(problem.read() or b"null")}
                 except OSError as problem:
-                    return {"status": 0, "body": str(problem)}
+                    return {"answered": 0, "body": str(problem)}
 
             @tool("ask")
             def ask_for(ctx, event):
@@ -104,7 +106,7 @@ class WorkerApiTest {
         Answer answer = project.tool("ask", Map.of("method", "GET", "path", "/v1/auth/me"));
 
         JsonNode me = result(answer);
-        assertThat(me.path("status").asInt()).as(me.toString()).isEqualTo(200);
+        assertThat(me.path("answered").asInt()).as(me.toString()).isEqualTo(200);
         assertThat(me.at("/body/workspaces/0/projects/0/id").asText()).isEqualTo(project.id());
         assertThat(me.at("/body/workspaces")).hasSize(1);
         String execution = answer.json().at("/meta/execution_id").asText();
@@ -153,7 +155,7 @@ class WorkerApiTest {
         JsonNode thread = result(project.tool("look_at_the_thread", Map.of()));
 
         // The thread of the execution before has the way of this one by now, with a token that is over.
-        assertThat(thread.at("/seen/status").asInt()).as(thread.toString()).isEqualTo(401);
+        assertThat(thread.at("/seen/answered").asInt()).as(thread.toString()).isEqualTo(401);
     }
 
     /** Seen to fail: when a connection from a worker was authenticated like any other. */
@@ -165,7 +167,7 @@ class WorkerApiTest {
             JsonNode answer = result(project.tool(
                     "ask", Map.of("method", "GET", "path", "/v1/auth/me", "token", token.isEmpty() ? "x" : token)));
 
-            assertThat(answer.path("status").asInt()).as(answer.toString()).isEqualTo(401);
+            assertThat(answer.path("answered").asInt()).as(answer.toString()).isEqualTo(401);
         }
     }
 
@@ -188,14 +190,14 @@ class WorkerApiTest {
     void letsTheCodeDoNothingElse(String method, String path, int status, PackagedPlane plane) {
         Project project = Inside.project(plane);
         Map<String, Object> event =
-                new java.util.HashMap<>(Map.of("method", method, "path", path.replace("P/", project.path() + "/")));
+                new HashMap<>(Map.of("method", method, "path", path.replace("P/", project.path() + "/")));
         if (method.equals("POST")) {
             event.put("body", Map.of());
         }
 
         JsonNode answer = result(project.tool("ask", event));
 
-        assertThat(answer.path("status").asInt()).as(answer.toString()).isEqualTo(status);
+        assertThat(answer.path("answered").asInt()).as(answer.toString()).isEqualTo(status);
         assertThat(plane.client().get("/v1/auth/me").status()).isEqualTo(200);
     }
 
@@ -206,18 +208,15 @@ class WorkerApiTest {
         JsonNode answer = result(
                 project.tool("ask", Map.of("method", "GET", "path", plane.demo().path() + "/integrations")));
 
-        assertThat(answer.path("status").asInt()).as(answer.toString()).isIn(403, 404);
+        assertThat(answer.path("answered").asInt()).as(answer.toString()).isIn(403, 404);
     }
 
     /** One for all cases of a test. */
     private static final class Inside {
-        private static Project made;
+        private static final Map<PackagedPlane, Project> MADE = new ConcurrentHashMap<>();
 
-        static synchronized Project project(PackagedPlane plane) {
-            if (made == null) {
-                made = WorkerApiTest.project(plane, true);
-            }
-            return made;
+        static Project project(PackagedPlane plane) {
+            return MADE.computeIfAbsent(plane, one -> WorkerApiTest.project(one, true));
         }
     }
 }

@@ -63,7 +63,7 @@ public class ActionFilter {
     public Uni<Void> guard(ResourceInfo matched, ContainerRequestContext request) {
         Method method = matched.getResourceMethod();
         Optional<ExecutionTokens.Inside> inside =
-                executions.on(routing.request().remoteAddress());
+                executions.on(routing.request().connection().remoteAddress());
         if (method.isAnnotationPresent(Tokenless.class) && inside.isEmpty()) {
             return Uni.createFrom().voidItem();
         }
