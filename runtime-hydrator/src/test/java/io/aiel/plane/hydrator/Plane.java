@@ -158,7 +158,7 @@ final class Plane implements AutoCloseable {
             Duration timeout,
             Obligations obligations,
             WorkerListener listener) {
-        return run(project, snapshot, request, timeout, obligations, listener, Optional.empty());
+        return run(project, snapshot, request, timeout, obligations, listener, false, Optional.empty());
     }
 
     RunningExecution run(
@@ -168,6 +168,7 @@ final class Plane implements AutoCloseable {
             Duration timeout,
             Obligations obligations,
             WorkerListener listener,
+            boolean network,
             Optional<PlaneAccess> plane) {
         HydrationRequest hydration = new HydrationRequest(
                 ExecutionId.create(),
@@ -180,7 +181,7 @@ final class Plane implements AutoCloseable {
                 new JsonText(request),
                 timeout,
                 Map.of("AIEL_TOKEN", "test-token"),
-                false,
+                network,
                 false,
                 plane);
         return hydrator.run(hydration, allow(obligations), listener);

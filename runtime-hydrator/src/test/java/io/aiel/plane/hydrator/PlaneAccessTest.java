@@ -56,6 +56,13 @@ class PlaneAccessTest {
                 except urllib.error.HTTPError as problem:
                     return {"refused": problem.code, "why": problem.read().decode()}
 
+            import uuid
+            it = str(uuid.uuid4())
+
+            @tool("worker")
+            def worker(ctx, event):
+                return {"it": it}
+
             held = []
 
             @tool("hold")
@@ -64,6 +71,16 @@ class PlaneAccessTest {
                 held[-1].sendall(b"GET /held HTTP/1.1\\r\\n\\r\\n")
                 return {"held": len(held)}
             """;
+
+    /** So a request without access gets a worker that had one. */
+    private static final Obligations NETWORK = new Obligations(
+            OptionalInt.empty(),
+            OptionalInt.empty(),
+            List.of(),
+            false,
+            List.of(new NetworkHost("granted.example", 80)),
+            false,
+            Optional.empty());
 
     private static Plane plane;
     private static ServerSocket api;
@@ -140,6 +157,7 @@ class PlaneAccessTest {
                 Duration.ofSeconds(20),
                 obligations,
                 new Plane.Listener(),
+                access.isEmpty(),
                 access)));
     }
 
@@ -159,22 +177,13 @@ class PlaneAccessTest {
     /** Seen to fail: when the obligations of a policy alone gave hosts to a worker with a way to the API. */
     @Test
     void givesNoHostOfTheOutsideThatTheRequestDidNotAskFor() throws Exception {
-        Obligations generous = new Obligations(
-                OptionalInt.empty(),
-                OptionalInt.empty(),
-                List.of(),
-                false,
-                List.of(new NetworkHost("granted.example", 80)),
-                false,
-                Optional.empty());
-
-        JsonNode refused = call("outside", "{}", access(), generous);
+        JsonNode refused = call("outside", "{}", access(), NETWORK);
 
         assertThat(refused.path("refused").asInt()).isEqualTo(403);
         assertThat(refused.path("why").asText()).contains("does not name granted.example:80");
     }
 
-    /** Seen to fail: without the check of the grant, and with the file of the execution before left in place. */
+    /** Seen to fail: with the file of the execution before left in place. */
     @Test
     void isClosedToAnExecutionWithoutAccessInAWorkerThatHadIt() throws Exception {
         assertThat(call("profile", "{}", access(), Obligations.NONE).path("profile"))
@@ -184,9 +193,12 @@ class PlaneAccessTest {
                         .asText())
                 .isEqualTo("0o600");
 
-        JsonNode without = call("ask", "{}", Optional.empty(), Obligations.NONE);
-        JsonNode file = call("profile", "{}", Optional.empty(), Obligations.NONE);
+        JsonNode before = call("worker", "{}", access(), Obligations.NONE);
+        JsonNode after = call("worker", "{}", Optional.empty(), NETWORK);
+        JsonNode without = call("ask", "{}", Optional.empty(), NETWORK);
+        JsonNode file = call("profile", "{}", Optional.empty(), NETWORK);
 
+        assertThat(after.path("it")).isEqualTo(before.path("it"));
         assertThat(without.path("answer").isMissingNode())
                 .as(without.toString())
                 .isTrue();
