@@ -56,6 +56,14 @@ class WorkerApiTest {
                         "execute": os.environ.get("AIEL_EXECUTE_URL"), "secrets": str(getattr(ctx, "secrets", None)),
                         "profile": json.load(open(path)) if os.path.exists(path) else None}
 
+            @tool("remember")
+            def remember(ctx, event):
+                from aiel_sdk import AielClient
+                from aiel_sdk.memory import RemoteSaver, ThreadMessage
+                saver = RemoteSaver(AielClient(base_url=os.environ["AIEL_BASE_URL"]))
+                saver.thread_write(thread_key="customer/7", messages=[ThreadMessage(role="human", content=event["text"])])
+                return {"messages": [m.content for m in saver.thread_read(thread_key="customer/7").messages]}
+
             last = {}
 
             @tool("leave_a_thread")
@@ -122,6 +130,25 @@ class WorkerApiTest {
     }
 
     @Test
+    void letsTheUnchangedSdkRememberAcrossExecutions(PackagedPlane plane) {
+        Project project = project(plane, true);
+
+        result(project.tool("remember", Map.of("text", "one")));
+        Answer second = project.tool("remember", Map.of("text", "two"));
+
+        assertThat(result(second).path("messages").valueStream().map(JsonNode::asText))
+                .containsExactly("one", "two");
+        List<JsonNode> records = project.auditOf(
+                second.json().at("/meta/execution_id").asText(),
+                found -> found.stream().anyMatch(one -> one.toString().contains("execution.finished")),
+                LIMIT);
+        assertThat(records)
+                .filteredOn(one -> one.at("/event/type").asText().equals("io.aiel.plane.execution.called.v1"))
+                .extracting(one -> one.at("/event/data/action").asText())
+                .containsExactly("memory.write", "memory.read");
+    }
+
+    @Test
     void givesTheCodeWhatTheSdkLooksForAndNothingMore(PackagedPlane plane) {
         JsonNode inside = result(project(plane, true).tool("environment", Map.of()));
 
@@ -142,9 +169,6 @@ class WorkerApiTest {
         assertThat(inside.path("profile").isNull()).isTrue();
     }
 
-    /**
-     * Seen to fail: with the token looked for among those of executions whatever connection it came by.
-     */
     @Test
     void believesAnExecutionsTokenNeitherFromOutsideNorAfterItsEnd(PackagedPlane plane) {
         Project project = project(plane, true);
