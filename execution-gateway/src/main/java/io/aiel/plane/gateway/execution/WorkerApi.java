@@ -21,18 +21,18 @@ public interface WorkerApi {
      * Whose code it is.
      *
      * @param caller for whom it runs: it may do nothing there that the caller's roles do not allow
-     * @param declaredActions what its capability says it does by integrations; empty when it does not say
+     * @param declaredActions what its capability says it does by integrations; empty for a kind that has no way to say
      * @param timeout how long it may run
      * @param recorder makes a record of the execution's stream durable; what it answers false to does not happen
      */
     record Opening(
             ExecutionId execution,
             Caller caller,
-            Set<String> declaredActions,
+            Optional<Set<String>> declaredActions,
             Duration timeout,
             Function<AuditEvent.OfExecution, CompletionStage<Boolean>> recorder) {
         public Opening {
-            declaredActions = Set.copyOf(declaredActions);
+            declaredActions = declaredActions.map(Set::copyOf);
         }
     }
 

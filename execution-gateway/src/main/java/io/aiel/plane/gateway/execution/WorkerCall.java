@@ -22,12 +22,20 @@ final class WorkerCall {
         return new WorkerApi.Opening(
                 run.id(),
                 run.caller(),
-                run.target()
-                        .capability()
-                        .map(capability -> Set.copyOf(capability.allowedActions()))
-                        .orElse(Set.of()),
+                declaredActions(run),
                 Duration.ofMillis(timeoutMs),
                 trail::record);
+    }
+
+    /** The SDK's decorators of flows and HTTP handlers have no place for it; what has one and says nothing does nothing. */
+    private static Optional<Set<String>> declaredActions(Run run) {
+        return run.target()
+                .capability()
+                .map(capability -> switch (capability.ref().kind()) {
+                    case FLOW, HTTP -> Optional.<Set<String>>empty();
+                    case TOOL, AGENT, ROUTER, MCP -> Optional.of(Set.copyOf(capability.allowedActions()));
+                })
+                .orElse(Optional.of(Set.of()));
     }
 
     /**

@@ -28,7 +28,7 @@ public class CallContext {
     private @Nullable WorkspaceId workspace;
     private @Nullable ProjectScope scope;
     private @Nullable ExecutionId execution;
-    private Set<String> declaredActions = Set.of();
+    private @Nullable Set<String> declaredActions;
 
     CallContext(RoutingContext routing) {
         this.routing = routing;
@@ -45,9 +45,9 @@ public class CallContext {
     }
 
     /** Says that the code of an execution calls; for the filter alone. */
-    public void of(ExecutionId running, Set<String> declared) {
+    public void of(ExecutionId running, Optional<Set<String>> declared) {
         execution = Objects.requireNonNull(running, "running");
-        declaredActions = Set.copyOf(declared);
+        declaredActions = declared.orElse(null);
     }
 
     /** The execution whose code calls; empty when the call comes from outside. */
@@ -55,9 +55,9 @@ public class CallContext {
         return Optional.ofNullable(execution);
     }
 
-    /** What the capability that calls says it does by integrations; empty when it does not say, or the call comes from outside. */
-    public Set<String> declaredActions() {
-        return declaredActions;
+    /** All that the code that calls may have done by integrations, as its capability says; empty when nothing limits it so. */
+    public Optional<Set<String>> declaredActions() {
+        return Optional.ofNullable(declaredActions);
     }
 
     /** Who calls, with the roles that hold for {@link #scope()}. Throws when the method is {@link Tokenless}. */

@@ -186,8 +186,8 @@ final class ExecutionTokens implements WorkerApi {
             return opening.execution();
         }
 
-        /** The actions by integrations that the capability says it has; empty when it does not say. */
-        Set<String> declaredActions() {
+        /** The actions by integrations that the capability says it has; empty for a kind that has no way to say. */
+        Optional<Set<String>> declaredActions() {
             return opening.declaredActions();
         }
 
