@@ -29,6 +29,10 @@ roles_of("files.read") := ["viewer", "developer", "operator", "admin"]
 
 roles_of("files.write") := ["developer", "admin"]
 
+roles_of("memory.read") := ["viewer", "invoker", "developer", "operator", "admin"]
+
+roles_of("memory.write") := ["invoker", "developer", "admin"]
+
 roles_of("principal.create") := ["admin"]
 
 roles_of("principal.read") := ["operator", "auditor", "admin"]

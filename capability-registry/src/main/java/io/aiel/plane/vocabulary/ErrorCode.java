@@ -32,6 +32,8 @@ public enum ErrorCode {
     UNSUPPORTED_MEDIA_TYPE("The request's media type is not understood"),
     PAYLOAD_TOO_LARGE("The request is larger than allowed"),
     REQUEST_TIMEOUT("The request did not arrive in time"),
+    CHECKPOINT_NOT_FOUND("The thread has no checkpoint"),
+    QUOTA_EXCEEDED("The project keeps as much as it may"),
     CONFLICT("The resource changed in the meantime"),
     VERSION_CONFLICT("The file has another version than expected"),
     ALREADY_EXISTS("There is one with this name already"),

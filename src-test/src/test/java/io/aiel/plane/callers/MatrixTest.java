@@ -153,6 +153,21 @@ class MatrixTest {
         for (String operation : List.of("deleteSchedule", "pauseSchedule", "resumeSchedule")) {
             rows.put(operation, row("auditor", "execution.cancel", ""));
         }
+        for (String operation : List.of("getThreadMessages", "getThreadState", "getLatestCheckpoint", "listThreads")) {
+            rows.put(operation, row("auditor", "memory.read", ""));
+        }
+        rows.put(
+                "appendThreadMessages",
+                row("operator", "memory.write", "{\"messages\":[{\"role\":\"human\",\"content\":\"m\"}]}"));
+        rows.put("patchThreadState", row("operator", "memory.write", "{\"patch\":{}}"));
+        rows.put("forgetThread", row("operator", "memory.write", ""));
+        rows.put("putCheckpoint", row("operator", "memory.write", "{}"));
+        rows.put("putRecall", row("operator", "memory.write", "{\"namespace\":[\"n\"],\"key\":\"k\"}"));
+        rows.put("getRecall", row("auditor", "memory.read", "{\"namespace\":[\"n\"],\"key\":\"k\"}"));
+        rows.put("searchRecall", row("auditor", "memory.read", "{\"namespace\":[\"n\"]}"));
+        rows.put(
+                "forgetRecall",
+                row("operator", "memory.write", "{\"namespace\":[\"n\"],\"selector\":{\"keys\":[\"k\"]}}"));
         rows.put("createCallbackSecret", row("developer", "project.create", ""));
         rows.put("listCallbackSecrets", row(NOBODY, "project.read", ""));
         rows.put("deleteCallbackSecret", row("developer", "project.create", ""));
@@ -258,6 +273,7 @@ class MatrixTest {
         ids.put("environment", "production");
         ids.put("path", "entry_point.py");
         ids.put("server", "desk");
+        ids.put("thread_key", "matrix");
         var signed = client.post(
                         project + "/uploads:sign?path=x.txt",
                         Map.of("content_type", "text/plain", "size_bytes", 1, "sha256", "0".repeat(64)))
@@ -453,7 +469,7 @@ class MatrixTest {
         for (Operations.Operation operation : guarded()) {
             Row row = row(operation);
             List<String> named = operation.parameters().stream()
-                    .filter(name -> !Set.of("kind", "name", "environment", "path", "server")
+                    .filter(name -> !Set.of("kind", "name", "environment", "path", "server", "thread_key")
                             .contains(name))
                     .toList();
             for (List<String> foreign : subsets(named)) {

@@ -191,6 +191,7 @@ class SchemathesisTest {
                     "path.schedule" = "%s"
                     "path.environment" = "production"
                     "path.server" = "desk"
+                    "path.thread_key" = "fuzz"
 
                     # How code ended is no failure of the server: a deadline of one millisecond passes.
                     [[operations]]

@@ -19,14 +19,15 @@ final class Statuses {
             case UNAUTHENTICATED -> Status.Code.UNAUTHENTICATED;
             case SECURITY_VIOLATION, PERMISSION_DENIED, POLICY_DENIED, APPROVAL_REQUIRED, SIGNED_URL_INVALID ->
                 Status.Code.PERMISSION_DENIED;
-            case NOT_FOUND -> Status.Code.NOT_FOUND;
+            case NOT_FOUND, CHECKPOINT_NOT_FOUND -> Status.Code.NOT_FOUND;
             case ALREADY_EXISTS -> Status.Code.ALREADY_EXISTS;
             case CONFLICT, NO_DEPLOYMENT, INPUT_NOT_KEPT, SNAPSHOT_REJECTED, IDEMPOTENCY_KEY_REUSED ->
                 Status.Code.FAILED_PRECONDITION;
             // To be tried again, but not blindly: the second and third may have run.
             case VERSION_CONFLICT, EXECUTION_IN_PROGRESS, WORKER_LOST, EXECUTION_LOST -> Status.Code.ABORTED;
             // gRPC itself says so of a message that is too large.
-            case RATE_LIMITED, AUDIT_BACKLOG, CAPACITY_EXHAUSTED, PAYLOAD_TOO_LARGE -> Status.Code.RESOURCE_EXHAUSTED;
+            case RATE_LIMITED, AUDIT_BACKLOG, CAPACITY_EXHAUSTED, PAYLOAD_TOO_LARGE, QUOTA_EXCEEDED ->
+                Status.Code.RESOURCE_EXHAUSTED;
             // What the code did: libraries try none of these again by themselves.
             case USER_CODE_ERROR, MEMORY_LIMIT, PROCESS_LIMIT, OUTPUT_LIMIT, OUTPUT_INVALID -> Status.Code.UNKNOWN;
             case TIMEOUT, REQUEST_TIMEOUT -> Status.Code.DEADLINE_EXCEEDED;

@@ -31,12 +31,17 @@ public final class Problems {
             case VALIDATION_ERROR, MALFORMED_REQUEST, INVALID_PATH, FILE_LIMIT, DIGEST_MISMATCH -> 400;
             case UNAUTHENTICATED -> 401;
             case SECURITY_VIOLATION, PERMISSION_DENIED, POLICY_DENIED, APPROVAL_REQUIRED, SIGNED_URL_INVALID -> 403;
-            case NOT_FOUND -> 404;
+            case NOT_FOUND, CHECKPOINT_NOT_FOUND -> 404;
             case METHOD_NOT_ALLOWED -> 405;
             case NOT_ACCEPTABLE -> 406;
             case REQUEST_TIMEOUT -> 408;
-            case CONFLICT, VERSION_CONFLICT, ALREADY_EXISTS, NO_DEPLOYMENT, EXECUTION_IN_PROGRESS, INPUT_NOT_KEPT ->
-                409;
+            case CONFLICT,
+                    VERSION_CONFLICT,
+                    ALREADY_EXISTS,
+                    NO_DEPLOYMENT,
+                    EXECUTION_IN_PROGRESS,
+                    INPUT_NOT_KEPT,
+                    QUOTA_EXCEEDED -> 409;
             case PAYLOAD_TOO_LARGE -> 413;
             case UNSUPPORTED_MEDIA_TYPE -> 415;
             case SNAPSHOT_REJECTED, IDEMPOTENCY_KEY_REUSED -> 422;
@@ -58,6 +63,12 @@ public final class Problems {
         return "urn:aiel:plane:error:" + code.name();
     }
 
+    /** The code as the published clients know it: ours, except where they look for another. */
+    private static String clientCode(ErrorCode code) {
+        // The SDK takes a 404 for "there is none yet" by this word alone.
+        return code == ErrorCode.CHECKPOINT_NOT_FOUND ? "checkpoint_not_found" : code.name();
+    }
+
     /** The problem document as JSON text. */
     public static String document(ErrorCode code, String detail, Map<String, Object> details) {
         return document(code, status(code), detail, details);
@@ -66,7 +77,7 @@ public final class Problems {
     /** The same for an error whose status pushed code chose. */
     static String document(ErrorCode code, int status, String detail, Map<String, Object> details) {
         Map<String, Object> error = new LinkedHashMap<>();
-        error.put("code", code.name());
+        error.put("code", clientCode(code));
         error.put("message", detail);
         error.put("details", details);
         Map<String, Object> problem = new LinkedHashMap<>();

@@ -52,7 +52,9 @@ class ProblemsTest {
                 "NO_DEPLOYMENT",
                 "OUTPUT_INVALID",
                 "SNAPSHOT_REJECTED",
-                "NOT_FOUND"
+                "NOT_FOUND",
+                "CHECKPOINT_NOT_FOUND",
+                "QUOTA_EXCEEDED"
             })
     void givesNoStatusThatClientsTryAgainToWhatStaysWrong(ErrorCode code) {
         assertThat(RETRIED).doesNotContain(Problems.status(code));
@@ -69,7 +71,8 @@ class ProblemsTest {
         assertThat(document.path("status").asInt()).isEqualTo(Problems.status(code));
         assertThat(document.path("detail").asText()).isEqualTo("what happened");
         assertThat(document.path("code").asText()).isEqualTo(code.name());
-        assertThat(document.path("error").path("code").asText()).isEqualTo(code.name());
+        assertThat(document.path("error").path("code").asText())
+                .isEqualTo(code == ErrorCode.CHECKPOINT_NOT_FOUND ? "checkpoint_not_found" : code.name());
         assertThat(document.path("error").path("message").asText()).isEqualTo("what happened");
         assertThat(document.path("error").path("details").path("errors")).hasSize(1);
         assertThat(document.has("ok"))
