@@ -182,7 +182,6 @@ class WorkerApiTest {
         assertThat(thread.at("/seen/answered").asInt()).as(thread.toString()).isEqualTo(401);
     }
 
-    /** Seen to fail: when a connection from a worker was authenticated like any other. */
     @Test
     void believesNoOtherTokenFromInside(PackagedPlane plane) {
         Project project = project(plane, true);

@@ -20,11 +20,7 @@ final class WorkerCall {
     /** Whose code wants to ask the API. */
     static WorkerApi.Opening opening(Run run, int timeoutMs, ExecutionTrail trail) {
         return new WorkerApi.Opening(
-                run.id(),
-                run.caller(),
-                declaredActions(run),
-                Duration.ofMillis(timeoutMs),
-                trail::record);
+                run.id(), run.caller(), declaredActions(run), Duration.ofMillis(timeoutMs), trail::record);
     }
 
     /** The SDK's decorators of flows and HTTP handlers have no place for it; what has one and says nothing does nothing. */
