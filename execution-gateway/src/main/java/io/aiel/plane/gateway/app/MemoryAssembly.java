@@ -41,6 +41,8 @@ public class MemoryAssembly {
                         config.checkpointBytesMax(),
                         config.itemBytesMax(),
                         config.answerBytesMax()),
+                config.runningMax(),
+                config.waitingMax(),
                 config.sweepLimit(),
                 config.statementTimeout());
         return new Memory(settings, pool, audit, clock);

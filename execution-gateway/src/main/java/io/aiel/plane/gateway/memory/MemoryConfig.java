@@ -51,7 +51,15 @@ public interface MemoryConfig {
     @WithDefault("1000")
     int sweepLimit();
 
-    /** How long one statement or transaction may take. */
+    /** Memory statements that this server runs at once; less than its connections, which executions need as well. */
+    @WithDefault("10")
+    int runningMax();
+
+    /** Memory calls that wait for their turn on this server; more are told to come again. */
+    @WithDefault("500")
+    int waitingMax();
+
+    /** How long one statement or transaction may take, waiting for its turn included. */
     @WithDefault("5S")
     Duration statementTimeout();
 }

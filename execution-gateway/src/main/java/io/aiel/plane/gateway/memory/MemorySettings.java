@@ -7,10 +7,13 @@ import java.time.Duration;
  *
  * @param project what one project may keep
  * @param sizes of single things
+ * @param runningMax statements at once
+ * @param waitingMax calls that wait for their turn
  * @param sweepLimit rows of each kind that one sweep clears away
  * @param statementTimeout for one statement or transaction
  */
-public record MemorySettings(Project project, Sizes sizes, int sweepLimit, Duration statementTimeout) {
+public record MemorySettings(
+        Project project, Sizes sizes, int runningMax, int waitingMax, int sweepLimit, Duration statementTimeout) {
     /**
      * Quotas of one project. Writers at the same moment do not see one another, so it can be passed by what they write.
      *
@@ -44,6 +47,8 @@ public record MemorySettings(Project project, Sizes sizes, int sweepLimit, Durat
                 || sizes.checkpointBytesMax() < 4
                 || sizes.itemBytesMax() < 4
                 || sizes.answerBytesMax() < 1
+                || runningMax < 1
+                || waitingMax < 0
                 || sweepLimit < 1) {
             throw new IllegalArgumentException("plane.memory: a limit is below what it can be");
         }

@@ -34,11 +34,13 @@ final class MemoryStore {
     private final Pool pool;
     private final ControlAudit audit;
     private final MemorySettings settings;
+    private final MemoryGate gate;
 
     MemoryStore(Pool pool, ControlAudit audit, MemorySettings settings) {
         this.pool = pool;
         this.audit = audit;
         this.settings = settings;
+        this.gate = new MemoryGate(settings.runningMax(), settings.waitingMax());
     }
 
     /** What a project keeps, expired rows that were not swept yet included. */
@@ -389,6 +391,6 @@ final class MemoryStore {
     }
 
     private <T> Uni<T> limited(Uni<T> work) {
-        return work.ifNoItem().after(settings.statementTimeout()).fail();
+        return gate.pass(work).ifNoItem().after(settings.statementTimeout()).fail();
     }
 }

@@ -27,6 +27,8 @@ class MemoryTest extends MemoryOnPostgres {
     private static final MemorySettings ROOMY = new MemorySettings(
             new MemorySettings.Project(10_000, 10_000, 10_000, 1L << 30),
             new MemorySettings.Sizes(16_384, 1 << 20, 4 << 20, 1 << 18, 8 << 20),
+            8,
+            1_000,
             1_000,
             LIMIT);
 
@@ -347,7 +349,8 @@ class MemoryTest extends MemoryOnPostgres {
 
     @Test
     void refusesMoreMessagesThanAThreadMayHave() {
-        MemorySettings settings = new MemorySettings(new MemorySettings.Project(3, 5, 3, 100_000), SIZES, 5, LIMIT);
+        MemorySettings settings =
+                new MemorySettings(new MemorySettings.Project(3, 5, 3, 100_000), SIZES, 8, 1_000, 5, LIMIT);
         Memory small = memory(settings);
         for (int i = 0; i < 4; i++) {
             answer(small.append(scope, "t", message("m")));
@@ -368,7 +371,8 @@ class MemoryTest extends MemoryOnPostgres {
     @Test
     void refusesMoreBytesThanAProjectMayKeep() {
         long two = 2L * (Sizes.ROW + 2 + 500);
-        MemorySettings settings = new MemorySettings(new MemorySettings.Project(9, 9, 9, two), SIZES, 5, LIMIT);
+        MemorySettings settings =
+                new MemorySettings(new MemorySettings.Project(9, 9, 9, two), SIZES, 8, 1_000, 5, LIMIT);
         Memory small = memory(settings);
         answer(small.append(scope, "t", message("x".repeat(500))));
 
