@@ -29,6 +29,14 @@ roles_of("files.read") := ["viewer", "developer", "operator", "admin"]
 
 roles_of("files.write") := ["developer", "admin"]
 
+roles_of("integration.check") := ["invoker", "developer", "operator", "admin"]
+
+roles_of("integration.invoke") := ["invoker", "developer", "admin"]
+
+roles_of("integration.read") := everybody
+
+roles_of("integration.write") := ["operator", "admin"]
+
 roles_of("memory.read") := ["viewer", "invoker", "developer", "operator", "admin"]
 
 roles_of("memory.write") := ["invoker", "developer", "admin"]

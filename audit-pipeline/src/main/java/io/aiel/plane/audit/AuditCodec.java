@@ -95,6 +95,9 @@ public final class AuditCodec {
             case AuditEvent.SnapshotSealed sealed -> sealed.snapshot().value();
             case AuditEvent.SnapshotDeployed deployed -> deployed.snapshot().value();
             case AuditEvent.AuditRead _ -> "audit";
+            case AuditEvent.IntegrationCalled called -> called.call();
+            case AuditEvent.IntegrationAnswered answered -> answered.call();
+            case AuditEvent.IntegrationRefused refused -> refused.connection();
         };
         // CloudEvents 3.1.2: a subject is never empty.
         return subject.isEmpty() ? "-" : RecordText.clean(subject, NAME_CHARACTERS_MAX);
@@ -185,6 +188,32 @@ public final class AuditCodec {
             case AuditEvent.AuditRead read -> {
                 json.member("query", RecordText.clean(read.query(), TEXT_CHARACTERS_MAX));
                 json.member("records", read.records());
+            }
+            case AuditEvent.IntegrationCalled called -> {
+                json.member("action", name(called.action()));
+                json.member("call_id", name(called.call()));
+                json.member("connection_id", name(called.connection()));
+                writeOptional(json, "execution_id", called.execution().map(ExecutionId::value));
+                writeOptional(
+                        json,
+                        "idempotency_key_digest",
+                        called.idempotencyKey().map(key -> Digest.of(key).value()));
+                json.member("request_digest", called.requestDigest().value());
+            }
+            case AuditEvent.IntegrationAnswered answered -> {
+                json.member("action", name(answered.action()));
+                json.member("call_id", name(answered.call()));
+                writeOptional(json, "code", Optional.of(answered.code()));
+                json.member("connection_id", name(answered.connection()));
+                writeOptional(json, "execution_id", answered.execution().map(ExecutionId::value));
+                writeOptional(json, "response_digest", answered.responseDigest().map(Digest::value));
+                json.member("status", name(answered.status()));
+            }
+            case AuditEvent.IntegrationRefused refused -> {
+                json.member("action", name(refused.action()));
+                json.member("code", name(refused.code()));
+                json.member("connection_id", name(refused.connection()));
+                writeOptional(json, "execution_id", refused.execution().map(ExecutionId::value));
             }
         }
     }

@@ -182,4 +182,39 @@ public sealed interface AuditEvent {
 
     /** Somebody read the audit log. */
     record AuditRead(String query, int records) implements OfControl {}
+
+    /**
+     * An action of an outside system is about to be called; on record before the first byte of it leaves.
+     *
+     * @param call id of the call
+     * @param execution the execution whose code called it, if one did
+     */
+    record IntegrationCalled(
+            String call,
+            String connection,
+            String action,
+            Optional<ExecutionId> execution,
+            Digest requestDigest,
+            Optional<String> idempotencyKey)
+            implements OfControl {}
+
+    /**
+     * A call that was about to be made is over.
+     *
+     * @param status {@code done}, {@code refused} or {@code unknown}
+     * @param code the error code; empty text when it is done
+     */
+    record IntegrationAnswered(
+            String call,
+            String connection,
+            String action,
+            Optional<ExecutionId> execution,
+            String status,
+            String code,
+            Optional<Digest> responseDigest)
+            implements OfControl {}
+
+    /** An action was asked for that the connection does not allow; nothing left. */
+    record IntegrationRefused(String connection, String action, Optional<ExecutionId> execution, String code)
+            implements OfControl {}
 }

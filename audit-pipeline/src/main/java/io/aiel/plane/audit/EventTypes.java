@@ -20,6 +20,9 @@ public final class EventTypes {
     public static final String SNAPSHOT_SEALED = "io.aiel.plane.snapshot.sealed.v1";
     public static final String SNAPSHOT_DEPLOYED = "io.aiel.plane.snapshot.deployed.v1";
     public static final String AUDIT_READ = "io.aiel.plane.audit.read.v1";
+    public static final String INTEGRATION_CALLED = "io.aiel.plane.integration.called.v1";
+    public static final String INTEGRATION_ANSWERED = "io.aiel.plane.integration.answered.v1";
+    public static final String INTEGRATION_REFUSED = "io.aiel.plane.integration.refused.v1";
 
     private static final String PREFIX = "io.aiel.plane.";
     private static final String VERSION = ".v1";
@@ -41,7 +44,10 @@ public final class EventTypes {
             ACCESS_DENIED,
             SNAPSHOT_SEALED,
             SNAPSHOT_DEPLOYED,
-            AUDIT_READ);
+            AUDIT_READ,
+            INTEGRATION_CALLED,
+            INTEGRATION_ANSWERED,
+            INTEGRATION_REFUSED);
 
     private EventTypes() {}
 
@@ -64,6 +70,9 @@ public final class EventTypes {
             case AuditEvent.SnapshotSealed _ -> SNAPSHOT_SEALED;
             case AuditEvent.SnapshotDeployed _ -> SNAPSHOT_DEPLOYED;
             case AuditEvent.AuditRead _ -> AUDIT_READ;
+            case AuditEvent.IntegrationCalled _ -> INTEGRATION_CALLED;
+            case AuditEvent.IntegrationAnswered _ -> INTEGRATION_ANSWERED;
+            case AuditEvent.IntegrationRefused _ -> INTEGRATION_REFUSED;
         };
     }
 

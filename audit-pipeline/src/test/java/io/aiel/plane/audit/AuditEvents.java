@@ -131,6 +131,23 @@ final class AuditEvents {
                 new AuditEvent.AccessDenied("files.write", "src/app.py", deny("{\"version\":1}", "read-only role")),
                 new AuditEvent.SnapshotSealed(SCOPE, SNAPSHOT, "ab".repeat(32), true, 0),
                 new AuditEvent.SnapshotDeployed(SCOPE, SNAPSHOT, "production", "dep_" + "0".repeat(31) + "8"),
-                new AuditEvent.AuditRead("type=execution.finished&limit=100", 42));
+                new AuditEvent.AuditRead("type=execution.finished&limit=100", 42),
+                new AuditEvent.IntegrationCalled(
+                        "call_" + "0".repeat(31) + "a",
+                        "conn_" + "0".repeat(31) + "9",
+                        "postgres.query",
+                        Optional.of(EXECUTION),
+                        Digest.of("{}"),
+                        Optional.of("order-4711")),
+                new AuditEvent.IntegrationAnswered(
+                        "call_" + "0".repeat(31) + "a",
+                        "conn_" + "0".repeat(31) + "9",
+                        "postgres.query",
+                        Optional.of(EXECUTION),
+                        "done",
+                        "",
+                        Optional.of(Digest.of("{}"))),
+                new AuditEvent.IntegrationRefused(
+                        "conn_" + "0".repeat(31) + "9", "postgres.insert", Optional.empty(), "ACTION_NOT_GRANTED"));
     }
 }

@@ -114,6 +114,12 @@ class EventsPageTest {
             case AuditEvent.SnapshotSealed _ -> "A snapshot was sealed and validated (`valid`) or rejected.";
             case AuditEvent.SnapshotDeployed _ -> "A snapshot became current in an environment.";
             case AuditEvent.AuditRead _ -> "Somebody read the audit log; `query` is what was asked.";
+            case AuditEvent.IntegrationCalled _ ->
+                "An action of an outside system is about to be called: recorded before the first byte of it leaves. `execution_id` is there when code of an execution called it.";
+            case AuditEvent.IntegrationAnswered _ ->
+                "That call is over: `done`, `refused` (nothing was changed there, as far as it says) or `unknown`, with `code` where it is not done.";
+            case AuditEvent.IntegrationRefused _ ->
+                "An action was asked for that the connection does not allow; nothing left.";
         };
     }
 }

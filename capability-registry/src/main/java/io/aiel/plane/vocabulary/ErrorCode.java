@@ -47,6 +47,12 @@ public enum ErrorCode {
     EXECUTION_IN_PROGRESS("The execution of this idempotency key has not ended"),
     INPUT_NOT_KEPT("The execution's input was not kept, so it cannot be run again"),
     RATE_LIMITED("Too many requests"),
+    // Calls of outside systems.
+    ACTION_NOT_GRANTED("The connection does not allow this action"),
+    ACTION_REFUSED("The outside system, or the way to it, refused the action"),
+    ACTION_IN_PROGRESS("The action of this idempotency key has not ended"),
+    ACTION_OUTCOME_UNKNOWN("Whether the action took effect is not known"),
+    CONNECTION_UNUSABLE("The connection cannot be used as it is"),
     ISOLATION_UNAVAILABLE("This server cannot isolate what the execution asked for"),
     CAPACITY_EXHAUSTED("No worker became free in time"),
     NOT_READY("The server cannot do this work now"),

@@ -63,6 +63,9 @@ class MatrixTest {
         return new Row("", "", "", true);
     }
 
+    /** No name of a host in it that exists. */
+    private static final String DATABASE = "{\"host\":\"db.matrix.invalid\",\"database\":\"d\",\"user\":\"u\"}";
+
     private static Map<String, Row> rows() {
         Map<String, Row> rows = new TreeMap<>();
         rows.put("listAuditEvents", row("developer", "audit.read", ""));
@@ -132,7 +135,22 @@ class MatrixTest {
         rows.put("sealSnapshot", row("operator", "snapshot.create", ""));
         rows.put("getSnapshot", row(NOBODY, "snapshot.read", ""));
         rows.put("compareSnapshots", row(NOBODY, "snapshot.read", ""));
-        rows.put("listIntegrations", row(NOBODY, "project.read", ""));
+        for (String operation : List.of("listIntegrations", "getIntegration", "listIntegrationProviders")) {
+            rows.put(operation, row(NOBODY, "integration.read", ""));
+        }
+        rows.put(
+                "createIntegration",
+                row(
+                        "developer",
+                        "integration.write",
+                        "{\"provider\":\"postgres\",\"display_name\":\"n\",\"settings\":" + DATABASE + "}"));
+        rows.put("changeIntegration", row("developer", "integration.write", "{\"display_name\":\"m\"}"));
+        rows.put("putIntegrationCredentials", row("developer", "integration.write", "{\"password\":\"p\"}"));
+        rows.put("deleteIntegration", row("developer", "integration.write", ""));
+        rows.put("checkIntegration", row("auditor", "integration.check", "{}"));
+        rows.put(
+                "invokeIntegrationAction",
+                row("operator", "integration.invoke", "{\"params\":{\"sql\":\"select 1\"}}"));
         rows.put("httpGet", row("operator", "execution.invoke", ""));
         rows.put("httpPost", row("operator", "execution.invoke", "{}"));
         rows.put("httpPut", row("operator", "execution.invoke", "{}"));
@@ -287,6 +305,16 @@ class MatrixTest {
                         project + "/schedules",
                         Map.of("name", "n", "cron", "0 0 1 1 *", "request", Map.of("action", "describe")))));
         ids.put("secret", id(client.post(project + "/callback-secrets", "")));
+        ids.put(
+                "connection",
+                client.post(
+                                project + "/integrations",
+                                "{\"provider\":\"postgres\",\"display_name\":\"n\",\"settings\":" + DATABASE
+                                        + ",\"allowed_actions\":[\"postgres.query\"],\"granted_actions\":[\"postgres.query\"]}")
+                        .expect(201)
+                        .path("connection_id")
+                        .asText());
+        ids.put("action", "postgres.query");
         return ids;
     }
 

@@ -53,7 +53,7 @@ class SecretsTest {
 
     /** Files whose purpose is to hold a secret for their owner, who alone may read them. */
     private static final List<String> PRIVATE =
-            List.of("dev-token", "signing-key", "sealing-key", "postgres/credentials.properties");
+            List.of("dev-token", "signing-key", "sealing-key", "credentials-keys", "postgres/credentials.properties");
 
     private static final Map<String, byte[]> secrets = new LinkedHashMap<>();
     private static final Map<String, String> answers = new LinkedHashMap<>();

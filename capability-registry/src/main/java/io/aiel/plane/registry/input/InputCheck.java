@@ -63,6 +63,11 @@ public final class InputCheck {
         return check(new Key(capability.contractDigest(), true), capability.outputSchema(), output, "output");
     }
 
+    /** The problems of a value with a schema that no capability declares, such as a connector's; at most a hundred. */
+    public List<InputProblem> check(JsonText schema, JsonNode value) {
+        return check(new Key(Digest.of(schema.value()), false), Optional.of(schema), () -> value, "value");
+    }
+
     private List<InputProblem> check(Key key, Optional<JsonText> declared, Supplier<JsonNode> value, String what) {
         if (declared.isEmpty()) {
             return List.of();

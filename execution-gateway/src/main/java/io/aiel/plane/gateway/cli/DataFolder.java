@@ -55,6 +55,12 @@ record DataFolder(Path root) {
         return key("sealing-key");
     }
 
+    /** The file with the keys that credentials of connections are sealed under; an operator can put newer ones before the first. */
+    Path kekFile() throws IOException {
+        key("credentials-keys");
+        return root.resolve("credentials-keys");
+    }
+
     private String key(String name) throws IOException {
         Path file = root.resolve(name);
         if (!Files.exists(file)) {

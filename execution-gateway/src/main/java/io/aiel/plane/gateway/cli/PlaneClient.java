@@ -50,9 +50,21 @@ final class PlaneClient {
     }
 
     Answer post(String path, JsonNode body) {
+        return send("POST", path, body);
+    }
+
+    Answer put(String path, JsonNode body) {
+        return send("PUT", path, body);
+    }
+
+    Answer patch(String path, JsonNode body) {
+        return send("PATCH", path, body);
+    }
+
+    private Answer send(String method, String path, JsonNode body) {
         return send(request(path)
                 .header("Content-Type", "application/json")
-                .POST(BodyPublishers.ofString(body.toString())));
+                .method(method, BodyPublishers.ofString(body.toString())));
     }
 
     Answer delete(String path) {

@@ -19,6 +19,7 @@ import picocli.CommandLine.Spec;
             LoginCommand.class,
             DemoCommand.class,
             TokenCommand.class,
+            ConnectionCommand.class,
             DoctorCommand.class,
             VersionCommand.class,
             CommandLine.HelpCommand.class

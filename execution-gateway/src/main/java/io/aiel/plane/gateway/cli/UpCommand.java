@@ -110,6 +110,9 @@ final class UpCommand implements Callable<Integer> {
                 // alone.
                 settings.put("plane.registry.signing-key", folder.signingKey());
                 settings.put("plane.callbacks.sealing-key", folder.sealingKey());
+                if (System.getenv("PLANE_INTEGRATION_KEK_FILE") == null) {
+                    settings.put("plane.integration.kek-file", folder.kekFile().toString());
+                }
             }
             settings.put("plane.hydrator.isolation", isolation);
             settings.put("quarkus.http.port", Integer.toString(port));

@@ -17,14 +17,28 @@ final class Statuses {
                     NOT_ACCEPTABLE,
                     UNSUPPORTED_MEDIA_TYPE -> Status.Code.INVALID_ARGUMENT;
             case UNAUTHENTICATED -> Status.Code.UNAUTHENTICATED;
-            case SECURITY_VIOLATION, PERMISSION_DENIED, POLICY_DENIED, APPROVAL_REQUIRED, SIGNED_URL_INVALID ->
-                Status.Code.PERMISSION_DENIED;
+            case SECURITY_VIOLATION,
+                    PERMISSION_DENIED,
+                    POLICY_DENIED,
+                    APPROVAL_REQUIRED,
+                    SIGNED_URL_INVALID,
+                    ACTION_NOT_GRANTED -> Status.Code.PERMISSION_DENIED;
             case NOT_FOUND, CHECKPOINT_NOT_FOUND -> Status.Code.NOT_FOUND;
             case ALREADY_EXISTS -> Status.Code.ALREADY_EXISTS;
-            case CONFLICT, NO_DEPLOYMENT, INPUT_NOT_KEPT, SNAPSHOT_REJECTED, IDEMPOTENCY_KEY_REUSED ->
-                Status.Code.FAILED_PRECONDITION;
+            case CONFLICT,
+                    NO_DEPLOYMENT,
+                    INPUT_NOT_KEPT,
+                    SNAPSHOT_REJECTED,
+                    IDEMPOTENCY_KEY_REUSED,
+                    ACTION_REFUSED,
+                    CONNECTION_UNUSABLE -> Status.Code.FAILED_PRECONDITION;
             // To be tried again, but not blindly: the second and third may have run.
-            case VERSION_CONFLICT, EXECUTION_IN_PROGRESS, WORKER_LOST, EXECUTION_LOST -> Status.Code.ABORTED;
+            case VERSION_CONFLICT,
+                    EXECUTION_IN_PROGRESS,
+                    ACTION_IN_PROGRESS,
+                    ACTION_OUTCOME_UNKNOWN,
+                    WORKER_LOST,
+                    EXECUTION_LOST -> Status.Code.ABORTED;
             // gRPC itself says so of a message that is too large.
             case RATE_LIMITED, AUDIT_BACKLOG, CAPACITY_EXHAUSTED, PAYLOAD_TOO_LARGE, QUOTA_EXCEEDED ->
                 Status.Code.RESOURCE_EXHAUSTED;

@@ -30,21 +30,30 @@ public final class Problems {
         return switch (code) {
             case VALIDATION_ERROR, MALFORMED_REQUEST, INVALID_PATH, FILE_LIMIT, DIGEST_MISMATCH -> 400;
             case UNAUTHENTICATED -> 401;
-            case SECURITY_VIOLATION, PERMISSION_DENIED, POLICY_DENIED, APPROVAL_REQUIRED, SIGNED_URL_INVALID -> 403;
+            case SECURITY_VIOLATION,
+                    PERMISSION_DENIED,
+                    POLICY_DENIED,
+                    APPROVAL_REQUIRED,
+                    SIGNED_URL_INVALID,
+                    ACTION_NOT_GRANTED -> 403;
             case NOT_FOUND, CHECKPOINT_NOT_FOUND -> 404;
             case METHOD_NOT_ALLOWED -> 405;
             case NOT_ACCEPTABLE -> 406;
             case REQUEST_TIMEOUT -> 408;
+            // Not a status that the SDK tries again by itself: the action may have taken effect.
             case CONFLICT,
                     VERSION_CONFLICT,
                     ALREADY_EXISTS,
                     NO_DEPLOYMENT,
                     EXECUTION_IN_PROGRESS,
                     INPUT_NOT_KEPT,
+                    ACTION_IN_PROGRESS,
+                    ACTION_OUTCOME_UNKNOWN,
+                    CONNECTION_UNUSABLE,
                     QUOTA_EXCEEDED -> 409;
             case PAYLOAD_TOO_LARGE -> 413;
             case UNSUPPORTED_MEDIA_TYPE -> 415;
-            case SNAPSHOT_REJECTED, IDEMPOTENCY_KEY_REUSED -> 422;
+            case SNAPSHOT_REJECTED, IDEMPOTENCY_KEY_REUSED, ACTION_REFUSED -> 422;
             case RATE_LIMITED, AUDIT_BACKLOG -> 429;
             case CANCELLED -> 499;
             case USER_CODE_ERROR, INTERNAL, MEMORY_LIMIT, PROCESS_LIMIT, OUTPUT_LIMIT -> 500;
@@ -56,6 +65,10 @@ public final class Problems {
             case POLICY_UNAVAILABLE, CAPACITY_EXHAUSTED, NOT_READY, ADMISSION_UNAVAILABLE -> 503;
             case TIMEOUT -> 504;
         };
+    }
+
+    private static int status(Refusal refusal) {
+        return refusal.status().orElse(status(refusal.code()));
     }
 
     /** The permanent name of this kind of problem; its page is {@code docs/errors/<code>.md}. */
@@ -98,9 +111,9 @@ public final class Problems {
 
     /** The whole answer to a refusal. */
     public static Response response(Refusal refusal) {
-        Response.ResponseBuilder response = Response.status(status(refusal.code()))
+        Response.ResponseBuilder response = Response.status(status(refusal))
                 .header("Content-Type", MEDIA_TYPE)
-                .entity(document(refusal.code(), refusal.detail(), refusal.details()));
+                .entity(document(refusal.code(), status(refusal), refusal.detail(), refusal.details()));
         headers(refusal).forEach(response::header);
         return response.build();
     }
@@ -111,10 +124,10 @@ public final class Problems {
         if (response.ended()) {
             return;
         }
-        response.setStatusCode(status(refusal.code())).putHeader("Content-Type", MEDIA_TYPE);
+        response.setStatusCode(status(refusal)).putHeader("Content-Type", MEDIA_TYPE);
         headers(refusal).forEach(response::putHeader);
         // The connection's own failure to take the answer leaves nobody to tell.
-        response.end(document(refusal.code(), refusal.detail(), refusal.details()))
+        response.end(document(refusal.code(), status(refusal), refusal.detail(), refusal.details()))
                 .onFailure(failure -> LOG.debugf("an answer could not be written: %s", failure.toString()));
     }
 

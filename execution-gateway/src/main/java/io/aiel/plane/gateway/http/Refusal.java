@@ -5,6 +5,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Objects;
+import java.util.OptionalInt;
 import java.util.function.Supplier;
 
 /**
@@ -18,6 +19,8 @@ public final class Refusal extends RuntimeException {
     private final ErrorCode code;
     private final transient Map<String, Object> details;
     private final transient Map<String, String> headers;
+    /** 0 for that of the code. */
+    private final int status;
 
     /** A refusal without details. */
     public Refusal(ErrorCode code, String detail) {
@@ -30,21 +33,28 @@ public final class Refusal extends RuntimeException {
      * @param details values of JSON kinds only: text, numbers, booleans, lists and maps of these
      */
     public Refusal(ErrorCode code, String detail, Map<String, Object> details) {
-        this(code, detail, details, Map.of());
+        this(code, detail, details, Map.of(), 0);
     }
 
-    private Refusal(ErrorCode code, String detail, Map<String, Object> details, Map<String, String> headers) {
+    private Refusal(
+            ErrorCode code, String detail, Map<String, Object> details, Map<String, String> headers, int status) {
         super(Objects.requireNonNull(detail, "detail"), null, false, false);
         this.code = Objects.requireNonNull(code, "code");
         this.details = Collections.unmodifiableMap(new LinkedHashMap<>(details));
         this.headers = Map.copyOf(headers);
+        this.status = status;
     }
 
     /** The same refusal with one response header more, such as {@code Retry-After}. */
     public Refusal withHeader(String name, String value) {
         Map<String, String> more = new LinkedHashMap<>(headers);
         more.put(name, value);
-        return new Refusal(code, detail(), details, more);
+        return new Refusal(code, detail(), details, more, status);
+    }
+
+    /** The same refusal with a status that an outside system chose. */
+    public Refusal withStatus(int chosen) {
+        return new Refusal(code, detail(), details, headers, chosen);
     }
 
     /** The same refusal with {@code Retry-After} in whole seconds. */
@@ -95,6 +105,11 @@ public final class Refusal extends RuntimeException {
     /** What a program may read; never null, may be empty. */
     public Map<String, Object> details() {
         return details;
+    }
+
+    /** The status where it is not the code's. */
+    public OptionalInt status() {
+        return status == 0 ? OptionalInt.empty() : OptionalInt.of(status);
     }
 
     /** Response headers. */

@@ -9,7 +9,26 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 class HelpTest {
     @ParameterizedTest
-    @ValueSource(strings = {"", "up", "demo", "login", "doctor", "version", "token", "token create", "token revoke"})
+    @ValueSource(
+            strings = {
+                "",
+                "up",
+                "demo",
+                "login",
+                "doctor",
+                "version",
+                "token",
+                "token create",
+                "token revoke",
+                "connection",
+                "connection create",
+                "connection list",
+                "connection change",
+                "connection credentials",
+                "connection check",
+                "connection delete",
+                "connection providers"
+            })
     void everyCommandExplainsItselfAndSucceeds(String command) {
         var out = new StringWriter();
         String[] arguments = (command + " --help").strip().split(" ", -1);

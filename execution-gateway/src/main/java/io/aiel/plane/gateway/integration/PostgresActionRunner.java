@@ -1,0 +1,482 @@
+package io.aiel.plane.gateway.integration;
+
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.cfg.JsonNodeFeature;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.aiel.plane.hydrator.egress.CheckedResolver;
+import io.smallrye.mutiny.Uni;
+import io.vertx.core.Future;
+import io.vertx.core.Vertx;
+import io.vertx.core.net.TrustOptions;
+import io.vertx.pgclient.PgConnectOptions;
+import io.vertx.pgclient.PgConnection;
+import io.vertx.pgclient.PgException;
+import io.vertx.pgclient.SslMode;
+import io.vertx.sqlclient.Row;
+import io.vertx.sqlclient.RowSet;
+import io.vertx.sqlclient.Tuple;
+import java.net.InetAddress;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Function;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * {@code postgres.query} and {@code postgres.insert}. A query is one statement in a transaction that may only read, cut to so many rows and bytes by the
+ * server it runs on; values are bound, names are quoted. Between calls nothing of a session is kept. Thread-safe; only resolving blocks, on threads of
+ * its own.
+ */
+final class PostgresActionRunner implements ActionRunner, AutoCloseable {
+    static final String PROVIDER = "postgres";
+    private static final String QUERY = "postgres.query";
+    private static final int PORT = 5432;
+    private static final int ROWS = 1_000;
+    private static final Duration CONNECT_LIMIT = Duration.ofSeconds(10);
+    private static final Duration CLEANING_LIMIT = Duration.ofSeconds(5);
+
+    /** What is beside the rows in a result. */
+    private static final int RESULT_FRAME_BYTES = 1_024;
+
+    private static final String TYPES =
+            "select parameter_types::text[] from pg_catalog.pg_prepared_statements where name = 'plane_statement'";
+
+    private static final ObjectMapper ROWS_JSON = JsonMapper.builder()
+            .enable(DeserializationFeature.USE_BIG_DECIMAL_FOR_FLOATS)
+            .enable(JsonParser.Feature.STRICT_DUPLICATE_DETECTION)
+            .disable(JsonNodeFeature.STRIP_TRAILING_BIGDECIMAL_ZEROES)
+            .build();
+
+    private final Vertx vertx;
+    private final CheckedResolver resolver;
+    private final PostgresSessions sessions;
+    private final int resultBytesMax;
+    private final ExecutorService resolving = Executors.newVirtualThreadPerTaskExecutor();
+
+    PostgresActionRunner(Vertx vertx, CheckedResolver resolver, IntegrationSettings settings) {
+        this.vertx = vertx;
+        this.resolver = resolver;
+        this.sessions = new PostgresSessions(vertx, settings.idleMax(), settings.idleTimeout());
+        this.resultBytesMax = settings.resultBytesMax();
+    }
+
+    /** Says what the caller is told; nothing was changed. */
+    private static final class Refusing extends RuntimeException {
+        private static final long serialVersionUID = 1L;
+
+        private final transient ActionResult.Refused refused;
+
+        Refusing(String code, String message, int status) {
+            super(message, null, false, false);
+            this.refused = new ActionResult.Refused(code, message, status, Optional.empty());
+        }
+    }
+
+    @Override
+    public boolean serves(String provider) {
+        return provider.equals(PROVIDER);
+    }
+
+    @Override
+    public Uni<ActionResult> run(ActionRequest request) {
+        AtomicBoolean committing = new AtomicBoolean();
+        AtomicReference<PostgresSessions.@Nullable Session> held = new AtomicReference<>();
+        AtomicBoolean over = new AtomicBoolean();
+        PostgresSessions.Key key =
+                new PostgresSessions.Key(request.connection(), request.settings(), request.credentials());
+        return Uni.createFrom()
+                .deferred(() -> statement(request))
+                .chain(work -> sessions.take(key, () -> connect(request)).chain(session -> {
+                    held.set(session);
+                    if (over.get()) {
+                        session.close();
+                        return Uni.createFrom().failure(new Refusing("timeout", "It took too long.", 504));
+                    }
+                    return work.apply(session.connection(), committing).invoke(() -> clean(key, session));
+                }))
+                .<ActionResult>map(ActionResult.Done::new)
+                .ifNoItem()
+                .after(request.timeout())
+                .fail()
+                .onTermination()
+                .invoke((_, failure, cancelled) -> {
+                    over.set(true);
+                    PostgresSessions.Session session = held.get();
+                    if (session != null && (failure != null || cancelled)) {
+                        // What a broken call leaves behind is nobody's: the server undoes it when the connection is
+                        // gone.
+                        session.close();
+                    }
+                })
+                .onFailure()
+                .recoverWithItem(failure -> ended(failure, committing.get()));
+    }
+
+    /** What an action does on a connection. */
+    @FunctionalInterface
+    private interface Work {
+        Uni<ObjectNode> apply(PgConnection connection, AtomicBoolean committing);
+    }
+
+    /** All that can be found wrong with a request without a connection is found here. */
+    private Uni<Work> statement(ActionRequest request) {
+        try {
+            return Uni.createFrom().item(request.action().equals(QUERY) ? query(request) : insert(request));
+        } catch (IllegalArgumentException e) {
+            return Uni.createFrom().failure(new Refusing("invalid_sql", String.valueOf(e.getMessage()), 400));
+        }
+    }
+
+    private Work query(ActionRequest request) {
+        ObjectNode params = request.params();
+        NamedSql sql = NamedSql.parse(params.path("sql").asText());
+        List<JsonNode> values = new ArrayList<>();
+        for (String name : sql.names()) {
+            if (!params.path("params").has(name)) {
+                throw new IllegalArgumentException("There is no value for :" + name + " in params.");
+            }
+            values.add(params.path("params").path(name));
+        }
+        int most = request.settings().path("max_rows").asInt(ROWS);
+        int rows = Math.min(
+                most, params.path("max_rows").isInt() ? params.path("max_rows").asInt() : most);
+        int bytes = resultBytesMax - RESULT_FRAME_BYTES;
+        return (connection, _) -> query(connection, begin("read only", request))
+                .chain(() -> types(connection, sql.numbered(), values.size()))
+                .chain(types ->
+                        prepared(connection, cut(sql.with(castable(types)), bytes, rows + 1), values(values, types)))
+                .map(found -> result(found, rows));
+    }
+
+    /** The statement in one of ours, which writes its rows as JSON and stops at so many bytes and rows. */
+    private static String cut(String statement, int bytes, int rows) {
+        // The line ends keep a comment at the end of the statement from taking what follows along.
+        return """
+                select case when taken <= %d then one end from (
+                  select one, sum(octet_length(one)) over (rows unbounded preceding) as taken from (
+                    select pg_catalog.row_to_json(plane_row)::text as one from (
+                %s
+                    ) as plane_row limit %d) as plane_rows) as plane_cut
+                """.formatted(bytes, statement, rows);
+    }
+
+    private ObjectNode result(RowSet<Row> found, int most) {
+        ArrayNode rows = ROWS_JSON.createArrayNode();
+        boolean truncated = false;
+        for (Row row : found) {
+            @Nullable String one = row.getString(0);
+            if (one == null || rows.size() == most) {
+                truncated = true;
+                break;
+            }
+            rows.add(read(one));
+        }
+        if (truncated && rows.isEmpty()) {
+            throw new Refusing(
+                    "result_too_large", "One row alone is larger than a result may be; select less of it.", 422);
+        }
+        ObjectNode result = ROWS_JSON.createObjectNode();
+        result.set("rows", rows);
+        return result.put("row_count", rows.size()).put("truncated", truncated);
+    }
+
+    private Work insert(ActionRequest request) {
+        ObjectNode params = request.params();
+        String table = params.path("table").asText();
+        JsonNode tables = request.settings().path("tables");
+        if (tables.isArray()
+                && tables.valueStream().noneMatch(one -> one.asText().equals(table))) {
+            throw new Refusing("table_not_allowed", "The connection does not allow inserts into this table.", 403);
+        }
+        List<String> columns = new ArrayList<>();
+        List<JsonNode> values = new ArrayList<>();
+        params.path("values").properties().forEach(member -> {
+            columns.add(member.getKey());
+            values.add(member.getValue());
+        });
+        List<String> returning = texts(params.path("returning"));
+        String conflict = conflict(params.path("conflict"));
+        Function<List<String>, String> statement = parameters -> "insert into " + PostgresText.quotedTable(table) + " ("
+                + PostgresText.quotedList(columns) + ") values (" + String.join(", ", parameters) + ")" + conflict;
+        String plain = statement.apply(numbers(values.size()));
+        return (connection, committing) -> query(connection, begin("read write", request))
+                .chain(() -> types(connection, plain, values.size()))
+                .chain(types -> prepared(
+                        connection,
+                        returningRows(statement.apply(cast(castable(types))), returning),
+                        values(values, types)))
+                .map(found -> inserted(found, returning))
+                .call(() -> {
+                    committing.set(true);
+                    return query(connection, "commit");
+                })
+                .invoke(() -> committing.set(false));
+    }
+
+    private static String conflict(JsonNode conflict) {
+        if (!conflict.isObject()) {
+            return "";
+        }
+        String target = " on conflict (" + PostgresText.quotedList(texts(conflict.path("target"))) + ")";
+        List<String> updated = texts(conflict.path("update_fields"));
+        if (conflict.path("action").asText().equals("do_nothing")) {
+            if (!updated.isEmpty()) {
+                throw new IllegalArgumentException("conflict.update_fields goes with do_update only.");
+            }
+            return target + " do nothing";
+        }
+        if (updated.isEmpty()) {
+            throw new IllegalArgumentException("conflict.update_fields must name what do_update changes.");
+        }
+        return target + " do update set "
+                + String.join(
+                        ", ",
+                        updated.stream()
+                                .map(PostgresText::quoted)
+                                .map(field -> field + " = excluded." + field)
+                                .toList());
+    }
+
+    private String returningRows(String insert, List<String> returning) {
+        if (returning.isEmpty()) {
+            return insert;
+        }
+        return "with plane_row as (" + insert + " returning " + PostgresText.quotedList(returning)
+                + ") select case when octet_length(one) <= " + (resultBytesMax - RESULT_FRAME_BYTES)
+                + " then one end from (select pg_catalog.row_to_json(plane_row)::text as one from plane_row) as plane_rows";
+    }
+
+    private ObjectNode inserted(RowSet<Row> found, List<String> returning) {
+        ArrayNode rows = ROWS_JSON.createArrayNode();
+        if (!returning.isEmpty()) {
+            for (Row row : found) {
+                @Nullable String one = row.getString(0);
+                if (one == null) {
+                    throw new Refusing(
+                            "result_too_large", "The row to return is larger than a result may be; return less.", 422);
+                }
+                rows.add(read(one));
+            }
+        }
+        ObjectNode result =
+                ROWS_JSON.createObjectNode().put("inserted", returning.isEmpty() ? found.rowCount() : rows.size());
+        result.set("returning_rows", rows);
+        return result;
+    }
+
+    private static List<String> texts(JsonNode list) {
+        return list.valueStream().map(JsonNode::asText).toList();
+    }
+
+    private static List<String> numbers(int count) {
+        return cast(Collections.nCopies(count, ""));
+    }
+
+    private static List<String> cast(List<String> types) {
+        List<String> parameters = new ArrayList<>();
+        for (String type : types) {
+            String parameter = "$" + (parameters.size() + 1);
+            parameters.add(type.isEmpty() ? parameter : "(" + parameter + "::text)::" + type);
+        }
+        return parameters;
+    }
+
+    private static String begin(String mode, ActionRequest request) {
+        long limit = request.timeout().toMillis();
+        long statement =
+                Math.min(limit, request.settings().path("statement_timeout_ms").asLong(limit));
+        // Strings are read as NamedSql reads them, and values written the same way on every server.
+        return """
+                begin %s;
+                set local statement_timeout = %d;
+                set local lock_timeout = %d;
+                set local standard_conforming_strings = on;
+                set local timezone = 'UTC';
+                set local intervalstyle = iso_8601;
+                set local bytea_output = hex;
+                set local xmlbinary = base64
+                """.formatted(mode, statement, statement);
+    }
+
+    /**
+     * The types that the server takes the parameters for. All are sent as text then and cast there, so that what a caller may write is what the server
+     * reads, and nothing is guessed from the form of the JSON.
+     */
+    private static Uni<List<String>> types(PgConnection connection, String statement, int parameters) {
+        if (parameters == 0) {
+            return Uni.createFrom().item(List.of());
+        }
+        return prepared(connection, "prepare plane_statement as " + statement, Tuple.tuple())
+                .chain(() -> query(connection, TYPES))
+                .map(rows -> List.of(rows.iterator().next().getArrayOfStrings(0)))
+                .call(() -> query(connection, "deallocate plane_statement"))
+                .invoke(types -> {
+                    if (types.size() != parameters) {
+                        throw new Refusing("invalid_sql", "The parameters of the statement are not clear.", 400);
+                    }
+                });
+    }
+
+    private static List<String> castable(List<String> types) {
+        return types.stream().map(PostgresText::castable).toList();
+    }
+
+    private static Tuple values(List<JsonNode> values, List<String> types) {
+        Tuple tuple = Tuple.tuple();
+        for (int i = 0; i < values.size(); i++) {
+            tuple.addString(PostgresText.value(values.get(i), types.get(i)));
+        }
+        return tuple;
+    }
+
+    private static JsonNode read(String row) {
+        try {
+            return ROWS_JSON.readTree(row);
+        } catch (JsonProcessingException e) {
+            throw new Refusing("invalid_sql", "Two columns of the result have the same name; name them with AS.", 400);
+        }
+    }
+
+    /** Takes back all that a call can leave in a session. What cannot be cleaned is closed. */
+    private void clean(PostgresSessions.Key key, PostgresSessions.Session session) {
+        query(session.connection(), "rollback")
+                .chain(() -> query(session.connection(), "discard all"))
+                .ifNoItem()
+                .after(CLEANING_LIMIT)
+                .fail()
+                .subscribe()
+                .with(_ -> sessions.give(key, session), _ -> session.close());
+    }
+
+    private Uni<PgConnection> connect(ActionRequest request) {
+        String host = request.settings().path("host").asText();
+        return Uni.createFrom()
+                .item(() -> resolver.resolve(host))
+                .runSubscriptionOn(resolving)
+                .chain(resolved -> switch (resolved) {
+                    case CheckedResolver.Resolved.Unknown _ ->
+                        Uni.createFrom()
+                                .failure(new Refusing("unresolved", "The name " + host + " has no address.", 502));
+                    case CheckedResolver.Resolved.Forbidden(var _, var range) ->
+                        Uni.createFrom()
+                                .failure(new Refusing(
+                                        "address_refused",
+                                        "The address of " + host + " is " + range
+                                                + "; an operator can allow the name with plane.integration.private-hosts.",
+                                        403));
+                    case CheckedResolver.Resolved.Address(var address) -> connect(request, host, address);
+                });
+    }
+
+    private Uni<PgConnection> connect(ActionRequest request, String host, InetAddress address) {
+        ObjectNode settings = request.settings();
+        Duration limit = request.timeout().compareTo(CONNECT_LIMIT) < 0 ? request.timeout() : CONNECT_LIMIT;
+        PgConnectOptions options = new PgConnectOptions()
+                // The address that was checked; the certificate is held against the name.
+                .setHost(address.getHostAddress())
+                .setPort(settings.path("port").asInt(PORT))
+                .setDatabase(settings.path("database").asText())
+                .setUser(settings.path("user").asText())
+                .setPassword(request.credentials().path("password").asText())
+                .setProperties(Map.of("application_name", "aiel-plane"))
+                .setCachePreparedStatements(false);
+        options.setConnectTimeout(Math.toIntExact(limit.toMillis()));
+        if (settings.path("ssl").asText("verify-full").equals("disable")) {
+            options.setSslMode(SslMode.DISABLE);
+        } else {
+            try {
+                options.setSslMode(SslMode.VERIFY_CA)
+                        .setTrustOptions(TrustOptions.wrap(new NamedTrust(
+                                host, Optional.of(settings.path("ca").asText()).filter(pem -> !pem.isEmpty()))));
+            } catch (IllegalArgumentException e) {
+                return Uni.createFrom()
+                        .failure(new Refusing("invalid_settings", "The setting ca holds no certificates.", 422));
+            }
+        }
+        return uni(() -> PgConnection.connect(vertx, options))
+                .ifNoItem()
+                .after(limit)
+                .fail()
+                .onFailure(failure -> !(failure instanceof PgException))
+                .transform(_ -> new Refusing(
+                        "unreachable",
+                        "The database at " + host + " could not be connected to, or its certificate is not trusted.",
+                        502));
+    }
+
+    private static Uni<RowSet<Row>> query(PgConnection connection, String sql) {
+        return uni(() -> connection.query(sql).execute());
+    }
+
+    /** By the extended protocol, which takes one statement and no more. */
+    private static Uni<RowSet<Row>> prepared(PgConnection connection, String sql, Tuple values) {
+        return uni(() -> connection.preparedQuery(sql).execute(values));
+    }
+
+    private static <T> Uni<T> uni(Supplier<Future<T>> work) {
+        return Uni.createFrom().completionStage(() -> work.get().toCompletionStage());
+    }
+
+    /** Before a commit was sent, an end without an answer changed nothing: the server undoes what is not committed. */
+    private static ActionResult ended(Throwable failure, boolean committing) {
+        return switch (failure) {
+            case Refusing refusing -> refusing.refused;
+            case PgException said when !(committing && isGone(said)) -> said(said);
+            case Exception _
+            when committing -> new ActionResult.Unknown("The connection to the database was lost while it wrote.");
+            case io.smallrye.mutiny.TimeoutException _ -> refused("timeout", "The statement took too long.", 504);
+            default -> refused("connection_lost", "The connection to the database was lost.", 502);
+        };
+    }
+
+    /** The server ends, or has lost the connection: what it did last is not known. */
+    private static boolean isGone(PgException said) {
+        String state = String.valueOf(said.getSqlState());
+        return state.startsWith("57") || state.startsWith("08");
+    }
+
+    private static ActionResult said(PgException said) {
+        String state = String.valueOf(said.getSqlState());
+        String message = "PostgreSQL says: " + said.getErrorMessage() + " (" + state + ")";
+        return switch (state.substring(0, Math.min(2, state.length()))) {
+            case "28" -> refused("invalid_auth", message, 403);
+            case "23" -> refused("constraint_violation", message, 409);
+            case "25" -> refused("read_only", message, 403);
+            case "53", "57", "58", "08" ->
+                state.equals("57014") ? refused("timeout", message, 504) : refused("provider_error", message, 502);
+            default ->
+                state.equals("42501")
+                        ? refused("permission_denied", message, 403)
+                        : refused("invalid_sql", message, 400);
+        };
+    }
+
+    private static ActionResult refused(String code, String message, int status) {
+        return new ActionResult.Refused(code, message, status, Optional.empty());
+    }
+
+    /** How many connections wait for the next call. */
+    int idle() {
+        return sessions.idle();
+    }
+
+    @Override
+    public void close() {
+        sessions.close();
+        resolving.shutdownNow();
+    }
+}

@@ -1,0 +1,53 @@
+package io.aiel.plane.gateway.integration;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.time.Duration;
+import java.util.concurrent.atomic.AtomicLong;
+import org.junit.jupiter.api.Test;
+
+/** Each connection has an allowance of its own. */
+class CallLimitsTest {
+    private final AtomicLong now = new AtomicLong();
+
+    private boolean taken(CallLimits limits, String connection, int perMinute) {
+        return limits.enter(connection, perMinute) instanceof CallLimits.Entry.Taken;
+    }
+
+    @Test
+    void refusesBeyondTheAllowanceAndSaysWhenToComeAgain() {
+        CallLimits limits = new CallLimits(100, 100, now::get);
+        for (int i = 0; i < 10; i++) {
+            assertThat(taken(limits, "a", 60)).isTrue();
+            limits.leave("a");
+        }
+
+        assertThat(limits.enter("a", 60))
+                .isInstanceOfSatisfying(
+                        CallLimits.Entry.Refused.class,
+                        refused -> assertThat(refused.retryAfter()).isEqualTo(Duration.ofSeconds(1)));
+        now.addAndGet(Duration.ofSeconds(1).toNanos());
+        assertThat(taken(limits, "a", 60)).isTrue();
+        assertThat(taken(limits, "a", 60)).isFalse();
+    }
+
+    @Test
+    void letsOneConnectionNotUseUpTheAllowanceOfAnother() {
+        CallLimits limits = new CallLimits(2, 100, now::get);
+        assertThat(taken(limits, "a", 600)).isTrue();
+        assertThat(taken(limits, "a", 600)).isTrue();
+        assertThat(taken(limits, "a", 600)).isFalse();
+
+        assertThat(taken(limits, "b", 600)).isTrue();
+        limits.leave("a");
+        assertThat(taken(limits, "a", 600)).isTrue();
+    }
+
+    @Test
+    void boundsTheCallsOfAllTogether() {
+        CallLimits limits = new CallLimits(10, 2, now::get);
+        assertThat(taken(limits, "a", 600)).isTrue();
+        assertThat(taken(limits, "b", 600)).isTrue();
+        assertThat(taken(limits, "c", 600)).isFalse();
+    }
+}

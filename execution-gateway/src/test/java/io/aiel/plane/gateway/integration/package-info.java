@@ -1,0 +1,4 @@
+@NullMarked
+package io.aiel.plane.gateway.integration;
+
+import org.jspecify.annotations.NullMarked;

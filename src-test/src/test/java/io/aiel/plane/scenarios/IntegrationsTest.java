@@ -1,0 +1,217 @@
+package io.aiel.plane.scenarios;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.aiel.plane.fixtures.Command;
+import io.aiel.plane.fixtures.EmbeddedStores;
+import io.aiel.plane.fixtures.PackagedPlane;
+import io.aiel.plane.fixtures.PlaneClient;
+import io.aiel.plane.fixtures.Project;
+import io.aiel.plane.fixtures.PublishedClients;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * Connections of the packaged application, used by the published CLI and SDK as they are, and made by {@code ./plane connection}. The outside
+ * system is a schema of the PostgreSQL that the plane brought along, which an operator allowed by name.
+ */
+class IntegrationsTest {
+    private static final String PASSWORD = "canary-" + Long.toHexString(System.nanoTime());
+    private static final List<String> ACTIONS = List.of("postgres.query", "postgres.insert");
+
+    private static PackagedPlane plane;
+    private static PublishedClients clients;
+    private static Project project;
+    private static int port;
+    private static String connection;
+
+    @TempDir
+    Path scratch;
+
+    @BeforeAll
+    static void start() throws SQLException {
+        clients = PublishedClients.install();
+        plane = PackagedPlane.start(
+                PackagedPlane.Options.NONE.withSettings("plane.integration.private-hosts=127.0.0.1"));
+        project = plane.newWorkspaceWithProject("integrations");
+        try (Connection database = new EmbeddedStores(plane).database();
+                Statement statement = database.createStatement()) {
+            port = Integer.parseInt(database.getMetaData().getURL().replaceFirst(".*:(\\d+)/.*", "$1"));
+            statement.execute("create role outside login password '" + PASSWORD + "'");
+            statement.execute("create schema outside authorization outside");
+            statement.execute(
+                    "create table outside.orders (id serial primary key, item text unique, price numeric(8,2))");
+            statement.execute("alter table outside.orders owner to outside");
+        }
+        connection = project.client()
+                .post(
+                        project.path() + "/integrations",
+                        Map.of(
+                                "provider",
+                                "postgres",
+                                "display_name",
+                                "Outside",
+                                "settings",
+                                settings(),
+                                "allowed_actions",
+                                ACTIONS,
+                                "granted_actions",
+                                ACTIONS))
+                .expect(201)
+                .path("connection_id")
+                .asText();
+        project.client()
+                .send(
+                        "PUT",
+                        project.path() + "/integrations/" + connection + "/credentials",
+                        PlaneClient.text(Map.of("password", PASSWORD)))
+                .expect(200);
+    }
+
+    @AfterAll
+    static void stop() {
+        plane.close();
+    }
+
+    private static Map<String, Object> settings() {
+        return Map.of("host", "127.0.0.1", "port", port, "database", "plane", "user", "outside", "ssl", "disable");
+    }
+
+    @Test
+    void isListedAndCheckedByThePublishedCli() throws IOException {
+        Path work = Files.createDirectory(scratch.resolve("work"));
+        PublishedClients.User user = clients.user(Files.createDirectory(scratch.resolve("home")));
+        user.nameThePlane(plane.uri().toString());
+        user.aiel(work, "auth", "login", "--token", plane.client().token()).orFail();
+        user.aiel(work, "config", "set", "workspace", "integrations").orFail();
+        user.aiel(work, "init").orFail();
+
+        String list = user.aiel(work, "integrations", "list").orFail();
+        String details = user.aiel(work, "integrations", "list", "--d").orFail();
+        String one = user.aiel(work, "integrations", "list", "--provider", "postgres", "--d")
+                .orFail();
+        String check = user.aiel(work, "integrations", "check", "--provider", "postgres")
+                .orFail();
+
+        assertThat(list).contains("postgres");
+        assertThat(details).contains("postgres.query");
+        assertThat(one).contains("postgres.insert");
+        assertThat(check).containsIgnoringCase("ok");
+        assertThat(list + details + one + check).doesNotContain(PASSWORD);
+    }
+
+    @Test
+    void isUsedByThePublishedSdk() {
+        String output = clients.script(
+                        """
+                        import json, os
+                        from aiel_sdk import AielClient
+                        from aiel_sdk.integrations.postgres.remote import RemotePostgres
+                        from aiel_sdk.integrations.postgres.types import PostgresInsertRequest, PostgresQueryRequest
+
+                        client = AielClient(base_url=os.environ["PLANE"], api_key=os.environ["TOKEN"])
+                        db = RemotePostgres(client, workspace_id=os.environ["WS"], project_id=os.environ["PROJ"], connection_id=os.environ["CONN"])
+                        request = PostgresInsertRequest(table="outside.orders", values={"item": "chair", "price": 12.5}, returning=["id", "price"],
+                            idempotency_key="order-1")
+                        first, again = db.insert(request), db.insert(request)
+                        found = db.query(PostgresQueryRequest(sql="select item, price from outside.orders where item = :item", params={"item": "chair"}))
+                        try:
+                            db.query(PostgresQueryRequest(sql="delete from outside.orders"))
+                        except Exception as e:
+                            refused = [e.status, e.code]
+                        print(json.dumps({"first": first.raw, "again": again.raw, "rows": found.rows, "count": found.row_count, "refused": refused}))
+                        """,
+                        Map.of(
+                                "PLANE", plane.uri().toString(),
+                                "TOKEN", plane.client().token(),
+                                "WS", project.workspace(),
+                                "PROJ", project.id(),
+                                "CONN", connection))
+                .orFail();
+
+        JsonNode seen = PlaneClient.read(output);
+        assertThat(seen.path("first").path("inserted").asInt()).isEqualTo(1);
+        assertThat(seen.path("again")).isEqualTo(seen.path("first"));
+        assertThat(seen.path("rows").toString()).isEqualTo("[{\"item\":\"chair\",\"price\":12.5}]");
+        assertThat(seen.path("refused").path(0).asInt()).isEqualTo(400);
+        assertThat(seen.path("refused").path(1).asText()).isEqualTo("ACTION_REFUSED");
+    }
+
+    @Test
+    void isMadeAndDeletedByThePlaneCommand() throws IOException {
+        Path settings = Files.writeString(scratch.resolve("settings.json"), PlaneClient.text(settings()));
+        String id = connection(
+                        PlaneClient.text(Map.of("password", PASSWORD)),
+                        "create",
+                        "--provider",
+                        "postgres",
+                        "--name",
+                        "By hand",
+                        "--settings",
+                        settings.toString(),
+                        "--allow",
+                        "postgres.query",
+                        "--grant",
+                        "postgres.query",
+                        "--credentials",
+                        "-")
+                .strip();
+
+        assertThat(id).startsWith("conn_");
+        assertThat(connection("", "check", id)).contains("works");
+        assertThat(connection("", "list")).contains(id).contains("By hand");
+        assertThat(connection("", "change", id, "--disable", "for now")).contains("Changed");
+        assertThat(connection("", "list", id)).contains("for now").doesNotContain(PASSWORD);
+        assertThat(connection("", "delete", id)).contains("Deleted");
+        assertThat(connection("", "list")).doesNotContain(id);
+    }
+
+    private static String connection(String input, String verb, String... more) {
+        List<String> words = new java.util.ArrayList<>(List.of(
+                PackagedPlane.repository().resolve("plane").toString(),
+                "connection",
+                verb,
+                "--data",
+                plane.dataDirectory().toString(),
+                "--workspace",
+                project.workspace(),
+                "--project",
+                project.id()));
+        words.addAll(List.of(more));
+        return Command.of(words.toArray(new String[0]))
+                .with("PLANE_BUILD", "never")
+                .with("JAVA_HOME", System.getProperty("java.home"))
+                .withInput(input)
+                .run()
+                .orFail();
+    }
+
+    @Test
+    void keepsTheKeyOfCredentialsForItsOwnerAlone() throws IOException {
+        assertThat(PosixFilePermissions.toString(
+                        Files.getPosixFilePermissions(plane.dataDirectory().resolve("credentials-keys"))))
+                .isEqualTo("rw-------");
+    }
+
+    @Test
+    void leavesNoCredentialInTheDatabaseOrTheLogs() throws IOException {
+        String dump = String.join("\n", new EmbeddedStores(plane).dump().values());
+        String log = Files.readString(plane.dataDirectory().resolve("logs/server.log"));
+
+        assertThat(dump).contains(connection);
+        assertThat(dump.contains(PASSWORD)).isFalse();
+        assertThat(log.contains(PASSWORD)).isFalse();
+    }
+}
