@@ -55,6 +55,7 @@ class FuzzingTest {
                         "IdsFuzz",
                         "InputCheckFuzz",
                         "LogEntryFuzz",
+                        "RequestPathFuzz",
                         "RpcMessageFuzz",
                         "RunnerRequestFuzz",
                         "SignedUrlFuzz",

@@ -1,3 +1,4 @@
+/** Tests of integrations. */
 @NullMarked
 package io.aiel.plane.gateway.integration;
 
