@@ -16,6 +16,7 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.AfterAll;
@@ -147,6 +148,52 @@ class IntegrationsTest {
         assertThat(seen.path("rows").toString()).isEqualTo("[{\"item\":\"chair\",\"price\":12.5}]");
         assertThat(seen.path("refused").path(0).asInt()).isEqualTo(400);
         assertThat(seen.path("refused").path(1).asText()).isEqualTo("ACTION_REFUSED");
+    }
+
+    /** Seen to fail, for what is not declared: without the look at what the capability declares. */
+    @Test
+    void isUsedByCodeInASandboxThatDeclaresWhatItDoes() {
+        project.client()
+                .send("PUT", project.path() + "/settings", "{\"worker_api\": true}", "Content-Type", "application/json")
+                .expect(200);
+        project.push(Map.of("entry_point.py", """
+                import os
+                from aiel_sdk import AielClient, tool
+                from aiel_sdk.integrations.postgres.remote import RemotePostgres
+                from aiel_sdk.integrations.postgres.types import PostgresQueryRequest
+
+                def ask(event):
+                    db = RemotePostgres(AielClient(base_url=os.environ["AIEL_BASE_URL"]), connection_id=event["connection"],
+                                        workspace_id=os.environ["AIEL_WORKSPACE_ID"], project_id=os.environ["AIEL_PROJECT_ID"])
+                    try:
+                        return {"rows": db.query(PostgresQueryRequest(sql="select 6 * 7 as answer")).rows}
+                    except Exception as problem:
+                        return {"refused": [problem.status, problem.code]}
+
+                @tool("declares", allowed_actions=("postgres.query",))
+                def declares(ctx, event):
+                    return ask(event)
+
+                @tool("keeps_silent")
+                def keeps_silent(ctx, event):
+                    return ask(event)
+                """));
+
+        JsonNode declared =
+                project.tool("declares", Map.of("connection", connection)).expect(200);
+        JsonNode silent =
+                project.tool("keeps_silent", Map.of("connection", connection)).expect(200);
+
+        assertThat(declared.at("/result/rows/0/answer").asInt())
+                .as(declared.toString())
+                .isEqualTo(42);
+        assertThat(silent.at("/result/refused/0").asInt()).as(silent.toString()).isEqualTo(403);
+        assertThat(silent.at("/result/refused/1").asText()).isEqualTo("ACTION_NOT_GRANTED");
+        assertThat(project.auditOf(
+                        declared.at("/meta/execution_id").asText(),
+                        found -> found.stream().anyMatch(one -> one.toString().contains("execution.finished")),
+                        Duration.ofSeconds(60)))
+                .anyMatch(one -> one.toString().contains("integration.invoke"));
     }
 
     @Test

@@ -2,6 +2,7 @@ package io.aiel.plane.gateway.app;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.aiel.plane.audit.ControlAudit;
+import io.aiel.plane.gateway.integration.HttpActionConfig;
 import io.aiel.plane.gateway.integration.IntegrationConfig;
 import io.aiel.plane.gateway.integration.IntegrationSettings;
 import io.aiel.plane.gateway.integration.Integrations;
@@ -33,8 +34,14 @@ public class IntegrationAssembly {
     @Produces
     @Singleton
     Integrations integrations(
-            IntegrationConfig config, Vertx vertx, Pool pool, ControlAudit audit, ObjectMapper json, Clock clock) {
-        return new Integrations(settings(config), vertx, pool, audit, json, clock);
+            IntegrationConfig config,
+            HttpActionConfig httpConfig,
+            Vertx vertx,
+            Pool pool,
+            ControlAudit audit,
+            ObjectMapper json,
+            Clock clock) {
+        return new Integrations(settings(config), httpConfig, vertx, pool, audit, json, clock);
     }
 
     static IntegrationSettings settings(IntegrationConfig config) {

@@ -21,6 +21,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 import org.jboss.logging.Logger;
 
@@ -77,9 +78,24 @@ public final class ActionService {
      *
      * @param principal whose idempotency keys these are
      * @param execution the execution whose code asks, if it does
+     * @param declared all that this code says it has done, where it has a way to say
      */
     public record Asker(
-            ProjectScope scope, PrincipalId principal, Optional<ExecutionId> execution, AuditContext context) {}
+            ProjectScope scope,
+            PrincipalId principal,
+            Optional<ExecutionId> execution,
+            Optional<Set<String>> declared,
+            AuditContext context) {
+        public Asker {
+            declared = declared.map(Set::copyOf);
+        }
+
+        /** Whether the code says that it has this done, by the action's name or what it is a capability for. */
+        private boolean declares(Provider.Action action) {
+            return declared.map(names -> names.contains(action.name()) || names.contains(action.capability()))
+                    .orElse(true);
+        }
+    }
 
     /** A call that may be made, with what opens the system. */
     private record Ready(ActionCalls.Call call, Provider.Action action, ActionRequest request, ActionRunner runner) {}
@@ -129,14 +145,10 @@ public final class ActionService {
                         ErrorCode.NOT_FOUND,
                         "A connection to " + provider.name() + " has the actions "
                                 + String.join(", ", provider.actions().keySet()) + "."));
-        if (connection.mayDo(action)) {
+        if (connection.mayDo(action) && asker.declares(known)) {
             return Uni.createFrom().item(known);
         }
-        Refusal refusal = new Refusal(
-                ErrorCode.ACTION_NOT_GRANTED,
-                connection.allowed().contains(action)
-                        ? "The action " + action + " is allowed, but not among the connection's granted_actions."
-                        : "The action " + action + " is not among the connection's allowed_actions.");
+        Refusal refusal = new Refusal(ErrorCode.ACTION_NOT_GRANTED, missing(asker, connection, known));
         return calls.refused(
                         asker.context(),
                         connection.id(),
@@ -144,6 +156,18 @@ public final class ActionService {
                         asker.execution(),
                         refusal.code().name())
                 .chain(() -> Uni.createFrom().failure(refusal));
+    }
+
+    private static String missing(Asker asker, Connection connection, Provider.Action action) {
+        if (!connection.allowed().contains(action.name())) {
+            return "The action " + action.name() + " is not among the connection's allowed_actions.";
+        }
+        if (!connection.mayDo(action.name())) {
+            return "The action " + action.name() + " is allowed, but not among the connection's granted_actions.";
+        }
+        return "The capability of " + asker.execution().map(ExecutionId::value).orElse("the caller")
+                + " does not say that it has " + action.name()
+                + " done; name it in the allowed_actions of its decorator.";
     }
 
     private Optional<String> key(ObjectNode params, Optional<String> header) {

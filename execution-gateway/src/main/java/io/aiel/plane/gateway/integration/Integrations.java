@@ -34,6 +34,7 @@ public final class Integrations implements AutoCloseable {
     private final IntegrationSettings settings;
     private final CheckedResolver resolver;
     private final PostgresActionRunner postgres;
+    private final HttpActionRunner http;
     private final ProviderCatalogue catalogue;
     private final InputCheck check = new InputCheck(SCHEMAS_KEPT);
     private final Optional<KekFile> kekFile;
@@ -45,14 +46,21 @@ public final class Integrations implements AutoCloseable {
 
     /** Starts nothing. Throws {@link IllegalArgumentException} that says what is wrong with the settings. */
     public Integrations(
-            IntegrationSettings settings, Vertx vertx, Pool pool, ControlAudit audit, ObjectMapper json, Clock clock) {
+            IntegrationSettings settings,
+            HttpActionConfig httpConfig,
+            Vertx vertx,
+            Pool pool,
+            ControlAudit audit,
+            ObjectMapper json,
+            Clock clock) {
         this.settings = settings;
         this.kekFile = settings.kekFile().map(KekFile::new);
         CredentialSeal seal = new CredentialSeal(
                 kekFile.<KeyEncryption>map(Function.identity()).orElseGet(NoKeyEncryption::new));
         this.resolver = new CheckedResolver(settings.privateHosts(), settings.callTimeoutMax());
         this.postgres = new PostgresActionRunner(vertx, resolver, settings);
-        List<ActionRunner> runners = List.of(postgres);
+        this.http = new HttpActionRunner(vertx, settings.privateHosts(), httpConfig);
+        List<ActionRunner> runners = List.of(postgres, http);
         this.catalogue = new ProviderCatalogue(runners);
         this.store = new ConnectionStore(pool, audit, seal, settings, clock);
         this.calls = new ActionCalls(pool, audit, settings, clock);
@@ -201,6 +209,7 @@ public final class Integrations implements AutoCloseable {
     @Override
     public void close() {
         postgres.close();
+        http.close();
         resolver.close();
     }
 }

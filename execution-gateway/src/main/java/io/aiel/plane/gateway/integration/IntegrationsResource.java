@@ -214,7 +214,8 @@ public class IntegrationsResource {
     }
 
     private ActionService.Asker asker() {
-        return new ActionService.Asker(call.scope(), call.principal().id(), Optional.empty(), call.auditContext());
+        return new ActionService.Asker(
+                call.scope(), call.principal().id(), call.execution(), call.declaredActions(), call.auditContext());
     }
 
     /** What says something of the connection, and not of the call or of this server. */

@@ -496,6 +496,7 @@ class IntegrationsTest {
                 scope,
                 PrincipalId.create(),
                 Optional.empty(),
+                Optional.empty(),
                 new AuditContext(
                         scope.tenant(),
                         Optional.of(scope.workspace()),
