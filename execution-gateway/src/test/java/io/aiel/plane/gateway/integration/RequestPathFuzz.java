@@ -34,7 +34,8 @@ public final class RequestPathFuzz {
         require(url.https(), "TLS, where nobody allowed a name without");
         require(url.host().name().matches("[a-z0-9_.-]*[a-z_-][a-z0-9_.-]*"), "a name and no address");
         require(
-                url.path().isEmpty() || (url.path().startsWith("/") && !url.path().startsWith("//")),
+                url.path().isEmpty()
+                        || (url.path().startsWith("/") && !url.path().startsWith("//")),
                 "a path");
         require(BaseUrl.parse(url.toString(), NOBODY).equals(url), "what is kept reads as the same");
     }
