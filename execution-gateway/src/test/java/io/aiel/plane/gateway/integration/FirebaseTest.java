@@ -133,9 +133,9 @@ class FirebaseTest {
             String[] parts = pair.split("=", 2);
             form.put(parts[0], URLDecoder.decode(parts[1], StandardCharsets.UTF_8));
         }
-        String[] parts = form.get("assertion").split("\\.", -1);
+        String[] parts = form.getOrDefault("assertion", "").split("\\.", -1);
         JsonObject claims = new JsonObject(new String(Base64.getUrlDecoder().decode(parts[1]), StandardCharsets.UTF_8));
-        boolean right = form.get("grant_type").equals("urn:ietf:params:oauth:grant-type:jwt-bearer")
+        boolean right = form.getOrDefault("grant_type", "").equals("urn:ietf:params:oauth:grant-type:jwt-bearer")
                 && claims.getString("iss").equals("plane@demo.iam.gserviceaccount.com")
                 && claims.getString("aud").equals("http://tokens.test:" + tokens.port() + "/token")
                 && claims.getLong("exp") - claims.getLong("iat") == 3600
