@@ -42,7 +42,7 @@ class MemoryGateTest {
         assertThat(begun).hasSize(4);
     }
 
-    /** Seen to fail: with the turn of a cancelled waiter given to nobody, the gate closed for good. */
+    /** Seen to fail: with the turn of a cancelled waiter given to nobody, the next one did not begin. */
     @Test
     void givesTheTurnOfWhoWentAwayToTheNext() {
         UniAssertSubscriber<String> running = call();

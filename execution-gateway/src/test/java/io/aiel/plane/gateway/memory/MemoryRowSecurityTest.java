@@ -13,8 +13,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * The second line, as the tables' owner meets it: the server connects as an ordinary role. Seen to fail: without the policies, each table showed the other project's rows, and
- * took a row for it.
+ * The second line, as the tables' owner meets it: the server connects as an ordinary role. Seen to fail: without the policies, each table showed
+ * the other project's rows, and took a row for it.
  */
 class MemoryRowSecurityTest extends MemoryOnPostgres {
     private final ProjectScope ours = newProject();

@@ -163,7 +163,7 @@ class MemoryTest extends MemoryOnPostgres {
         }
     }
 
-    /** Seen to fail: with the merge made of a state that was read before, all but a few patches were lost. */
+    /** Seen to fail: with the merge made of a state that was read before, patches were lost. */
     @Test
     void losesNothingOf64ParallelPatches() {
         List<Uni<JsonNode>> patches = IntStream.range(0, 64)
