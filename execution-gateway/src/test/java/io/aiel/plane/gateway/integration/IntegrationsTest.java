@@ -459,7 +459,7 @@ class IntegrationsTest {
         String everything = answered + String.join("\n", logged) + dump();
         byte[] bytes = CANARY.getBytes(StandardCharsets.UTF_8);
         assertThat(everything).contains("postgres").hasSizeGreaterThan(10_000);
-        assertThat(Set.of(
+        assertThat(List.of(
                         CANARY,
                         Base64.getEncoder().encodeToString(bytes),
                         Base64.getUrlEncoder().withoutPadding().encodeToString(bytes),
