@@ -392,11 +392,16 @@ public final class ActionService {
 
     /** Messages hold no credentials; should one do so all the same, it does not get further than here. */
     private static String without(Ready ready, String message) {
+        return without(ready.request().credentials(), message);
+    }
+
+    private static String without(JsonNode secret, String message) {
+        if (secret.isTextual()) {
+            return secret.asText().isEmpty() ? message : message.replace(secret.asText(), "[redacted]");
+        }
         String clean = message;
-        for (JsonNode value : ready.request().credentials()) {
-            if (value.isTextual() && !value.asText().isEmpty()) {
-                clean = clean.replace(value.asText(), "[redacted]");
-            }
+        for (JsonNode part : secret) {
+            clean = without(part, clean);
         }
         return clean;
     }

@@ -200,7 +200,7 @@ class IntegrationsTest {
                         + "%' and type not like '%audit.read%') as r");
         return found.isEmpty()
                 ? List.of()
-                : List.of(found.replace("io.aiel.plane.", "").replace(".v1", "").split(" "));
+                : List.of(found.replace("io.aiel.plane.", "").replace(".v1", "").split(" ", -1));
     }
 
     @Test
@@ -459,7 +459,7 @@ class IntegrationsTest {
         String everything = answered + String.join("\n", logged) + dump();
         byte[] bytes = CANARY.getBytes(StandardCharsets.UTF_8);
         assertThat(everything).contains("postgres").hasSizeGreaterThan(10_000);
-        assertThat(Set.of(
+        assertThat(List.of(
                         CANARY,
                         Base64.getEncoder().encodeToString(bytes),
                         Base64.getUrlEncoder().withoutPadding().encodeToString(bytes),
@@ -475,7 +475,7 @@ class IntegrationsTest {
         StringBuilder dump = new StringBuilder();
         String tables = one(
                 "select string_agg(format('%I.%I', schemaname, tablename), ' ') from pg_tables where schemaname = 'public'");
-        for (String table : tables.split(" ")) {
+        for (String table : tables.split(" ", -1)) {
             dump.append(one("select coalesce(string_agg(t::text, ' '), '') from " + table + " t"));
         }
         return dump.toString();

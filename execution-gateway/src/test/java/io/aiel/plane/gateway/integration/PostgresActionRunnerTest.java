@@ -287,8 +287,9 @@ class PostgresActionRunnerTest {
 
     @Test
     void leavesNothingOfACallInTheSession() {
-        String sql = "select set_config('statement_timeout', '1', false), set_config('plane.left', 'behind', false), "
-                + "pg_advisory_lock(4711)";
+        String sql =
+                "select set_config('statement_timeout', '1', false) as a, set_config('plane.left', 'behind', false) as b, "
+                        + "pg_advisory_lock(4711)";
         rows(sql, Map.of());
         awaitIdle(1);
 
