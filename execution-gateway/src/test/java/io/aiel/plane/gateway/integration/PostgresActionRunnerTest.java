@@ -290,12 +290,14 @@ class PostgresActionRunnerTest {
         String sql =
                 "select set_config('statement_timeout', '1', false) as a, set_config('plane.left', 'behind', false) as b, "
                         + "pg_advisory_lock(4711)";
+        // So that the one that waits afterwards is the one of this call, and clean.
+        awaitIdle(0);
         rows(sql, Map.of());
         awaitIdle(1);
 
         JsonNode row = rows(
                         "select current_setting('plane.left', true) as kept, current_setting('statement_timeout') as t, "
-                                + "(select count(*) from pg_locks where locktype = 'advisory') as locks",
+                                + "(select count(*) from pg_locks where locktype = 'advisory' and objid = 4711) as locks",
                         Map.of())
                 .get(0);
 
