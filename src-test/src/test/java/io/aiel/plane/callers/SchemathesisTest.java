@@ -116,7 +116,8 @@ class SchemathesisTest {
     }
 
     /** What a request can be about. */
-    private record Tenant(String token, Project project, String execution, String snapshot, String schedule) {
+    private record Tenant(
+            String token, Project project, String execution, String snapshot, String schedule, String connection) {
         static Tenant of(PackagedPlane plane) {
             String unique = Long.toHexString(System.nanoTime());
             String token = plane.client()
@@ -177,7 +178,19 @@ class SchemathesisTest {
                     .expect(201)
                     .path("id")
                     .asText();
-            return new Tenant(token, project, execution, snapshot, schedule);
+            String connection = client.post(
+                            project.path() + "/integrations",
+                            Map.of(
+                                    "provider",
+                                    "postgres",
+                                    "display_name",
+                                    "n",
+                                    "settings",
+                                    Map.of("host", "db.callers.invalid", "database", "d", "user", "u")))
+                    .expect(201)
+                    .path("connection_id")
+                    .asText();
+            return new Tenant(token, project, execution, snapshot, schedule, connection);
         }
 
         /** Ids that exist, so that requests get past the lookup; unknown ones are what the matrix is about. */
@@ -192,6 +205,8 @@ class SchemathesisTest {
                     "path.environment" = "production"
                     "path.server" = "desk"
                     "path.thread_key" = "fuzz"
+                    "path.connection" = "%s"
+                    "path.action" = "postgres.query"
 
                     # How code ended is no failure of the server: a deadline of one millisecond passes.
                     [[operations]]
@@ -202,7 +217,7 @@ class SchemathesisTest {
                     [[operations]]
                     include-operation-id = "listExecutionEvents"
                     checks.negative_data_rejection.enabled = false
-                    """.formatted(project.workspace(), project.id(), execution, snapshot, schedule);
+                    """.formatted(project.workspace(), project.id(), execution, snapshot, schedule, connection);
         }
     }
 }

@@ -170,9 +170,13 @@ final class OutboundHttp implements AutoCloseable {
                                 made.connection().close();
                                 return Future.failedFuture("its time was over before it was connected");
                             }
-                            return request.body().map(made::send).orElseGet(made::send);
+                            // Here, on the connection's own thread: by the time that another one came to it, the answer
+                            // may have passed.
+                            return request.body()
+                                    .map(made::send)
+                                    .orElseGet(made::send)
+                                    .compose(this::read);
                         })
-                        .compose(this::read)
                         .toCompletionStage());
     }
 
