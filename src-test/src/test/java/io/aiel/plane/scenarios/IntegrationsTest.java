@@ -150,7 +150,6 @@ class IntegrationsTest {
         assertThat(seen.path("refused").path(1).asText()).isEqualTo("ACTION_REFUSED");
     }
 
-    /** Seen to fail, for what is not declared: without the look at what the capability declares. */
     @Test
     void isUsedByCodeInASandboxThatDeclaresWhatItDoes() {
         project.client()

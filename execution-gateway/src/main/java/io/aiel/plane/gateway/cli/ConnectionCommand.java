@@ -61,7 +61,11 @@ final class ConnectionCommand implements Callable<Integer> {
         }
 
         String path() {
-            return "/v1/workspaces/" + segment(workspace) + "/projects/" + segment(project) + "/integrations";
+            return projectPath() + "/integrations";
+        }
+
+        String projectPath() {
+            return "/v1/workspaces/" + segment(workspace) + "/projects/" + segment(project);
         }
 
         String path(String connection) {
@@ -335,8 +339,9 @@ final class ConnectionCommand implements Callable<Integer> {
 
         @Override
         public Integer call() {
-            JsonNode providers =
-                    of.client().get(of.path() + "/providers").expectSuccess("The providers were not found");
+            JsonNode providers = of.client()
+                    .get(of.projectPath() + "/integration-providers")
+                    .expectSuccess("The providers were not found");
             spec.commandLine().getOut().println(providers.path("items").toPrettyString());
             return 0;
         }

@@ -23,7 +23,6 @@ import jakarta.ws.rs.core.MediaType;
 import jakarta.ws.rs.core.Response;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
 import java.util.Optional;
 import org.eclipse.microprofile.openapi.annotations.Operation;
 import org.eclipse.microprofile.openapi.annotations.enums.SchemaType;
@@ -77,20 +76,6 @@ public class IntegrationsResource {
             content = @Content(mediaType = JSON, schema = @Schema(ref = "Connection")))
     public Uni<JsonObject> create(@Nullable JsonNode body) {
         return integrations.create(call.scope(), call.auditContext(), body);
-    }
-
-    @GET
-    @Path("/providers")
-    @PlaneAction("integration.read")
-    @Operation(
-            operationId = "listIntegrationProviders",
-            summary = "What can be connected: schemas of settings, credentials and parameters")
-    @APIResponse(
-            responseCode = "200",
-            description = "OK",
-            content = @Content(mediaType = JSON, schema = @Schema(ref = "IntegrationProviders")))
-    public Uni<Map<String, List<JsonObject>>> providers() {
-        return Uni.createFrom().item(() -> Map.of("items", integrations.providers()));
     }
 
     @GET
