@@ -145,7 +145,8 @@ class WorkerApiTest {
         assertThat(records)
                 .filteredOn(one -> one.at("/event/type").asText().equals("io.aiel.plane.execution.called.v1"))
                 .extracting(one -> one.at("/event/data/action").asText())
-                .containsExactly("memory.write", "memory.read");
+                .as("newest first")
+                .containsExactly("memory.read", "memory.write");
     }
 
     @Test
