@@ -183,15 +183,22 @@ class WorkerApiTest {
         assertThat(thread.at("/seen/answered").asInt()).as(thread.toString()).isEqualTo(401);
     }
 
+    /** Seen to fail: for the metrics, when what is not below {@code /v1/} took any valid token. */
     @Test
     void believesNoOtherTokenFromInside(PackagedPlane plane) {
         Project project = project(plane, true);
+        assertThat(plane.client().get("/q/metrics").status())
+                .as("what the token is good for outside")
+                .isEqualTo(200);
 
-        for (String token : List.of(plane.client().token(), "aielp_usr_" + "0".repeat(36), "")) {
-            JsonNode answer = result(project.tool(
-                    "ask", Map.of("method", "GET", "path", "/v1/auth/me", "token", token.isEmpty() ? "x" : token)));
+        for (String path : List.of("/v1/auth/me", "/q/metrics")) {
+            for (String token : List.of(plane.client().token(), "aielp_usr_" + "0".repeat(36), "x")) {
+                JsonNode answer = result(project.tool("ask", Map.of("method", "GET", "path", path, "token", token)));
 
-            assertThat(answer.path("answered").asInt()).as(answer.toString()).isEqualTo(401);
+                assertThat(answer.path("answered").asInt())
+                        .as(path + " " + answer)
+                        .isEqualTo(401);
+            }
         }
     }
 
@@ -208,8 +215,8 @@ class WorkerApiTest {
         "GET, /v1/audit/events, 403",
         "POST, P/mcp/any, 403",
         "GET, P/http/any, 403",
-        "GET, /q/metrics, 401",
-        "GET, /q/openapi, 401",
+        "GET, /q/metrics, 403",
+        "GET, /q/openapi, 403",
     })
     void letsTheCodeDoNothingElse(String method, String path, int status, PackagedPlane plane) {
         Project project = Inside.project(plane);

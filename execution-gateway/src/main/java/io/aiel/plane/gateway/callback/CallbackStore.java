@@ -3,6 +3,7 @@ package io.aiel.plane.gateway.callback;
 import io.aiel.plane.audit.AuditContext;
 import io.aiel.plane.audit.AuditEvent;
 import io.aiel.plane.audit.ControlAudit;
+import io.aiel.plane.gateway.database.LimitedPool;
 import io.smallrye.mutiny.Uni;
 import io.vertx.mutiny.sqlclient.Pool;
 import io.vertx.mutiny.sqlclient.Tuple;
@@ -72,12 +73,12 @@ final class CallbackStore {
             where execution = $1 and attempts = $2 and state = 'pending'
             """;
 
-    private final Pool pool;
+    private final LimitedPool database;
     private final ControlAudit audit;
     private final CallbackSettings settings;
 
     CallbackStore(Pool pool, ControlAudit audit, CallbackSettings settings) {
-        this.pool = pool;
+        this.database = new LimitedPool(pool, settings.statementTimeout());
         this.audit = audit;
         this.settings = settings;
     }
@@ -89,13 +90,14 @@ final class CallbackStore {
      */
     Uni<List<CallbackDelivery>> claim(int most, Map<String, Integer> held) {
         List<String> lanes = new ArrayList<>(held.keySet());
-        return limited(pool.preparedQuery(CLAIM)
-                        .execute(Tuple.tuple()
+        return database.run(
+                        CLAIM,
+                        Tuple.tuple()
                                 .addInteger(most)
                                 .addArrayOfString(lanes.toArray(String[]::new))
                                 .addArrayOfInteger(lanes.stream().map(held::get).toArray(Integer[]::new))
                                 .addInteger(settings.laneInHandMax())
-                                .addLong(settings.lease().toMillis())))
+                                .addLong(settings.lease().toMillis()))
                 .map(rows -> {
                     List<CallbackDelivery> claimed = new ArrayList<>(rows.size());
                     rows.forEach(row -> claimed.add(CallbackDelivery.of(row, settings.envelopeCharactersMax())));
@@ -105,11 +107,12 @@ final class CallbackStore {
 
     /** Another attempt follows after this time. Nothing happens when somebody else has it meanwhile. */
     Uni<Void> again(CallbackDelivery delivery, Optional<Integer> status, String error, Duration after) {
-        return limited(pool.preparedQuery(AGAIN)
-                        .execute(of(delivery)
+        return database.run(
+                        AGAIN,
+                        of(delivery)
                                 .addLong(after.toMillis())
                                 .addValue(status.orElse(null))
-                                .addString(error)))
+                                .addString(error))
                 .replaceWithVoid();
     }
 
@@ -126,7 +129,7 @@ final class CallbackStore {
                 taken ? "callback.delivered" : "callback.failed",
                 delivery.execution().value(),
                 facts);
-        return limited(pool.withTransaction(connection -> connection
+        return database.transaction(connection -> connection
                 .preparedQuery(END)
                 .execute(of(delivery)
                         .addString(taken ? "delivered" : "failed")
@@ -134,7 +137,7 @@ final class CallbackStore {
                         .addValue(error))
                 .chain(rows -> rows.rowCount() == 0
                         ? Uni.createFrom().voidItem()
-                        : audit.record(connection, context(delivery), event))));
+                        : audit.record(connection, context(delivery), event)));
     }
 
     private static AuditContext context(CallbackDelivery delivery) {
@@ -149,9 +152,5 @@ final class CallbackStore {
 
     private static Tuple of(CallbackDelivery delivery) {
         return Tuple.tuple().addString(delivery.execution().value()).addInteger(delivery.attempt());
-    }
-
-    private <T> Uni<T> limited(Uni<T> work) {
-        return work.ifNoItem().after(settings.statementTimeout()).fail();
     }
 }

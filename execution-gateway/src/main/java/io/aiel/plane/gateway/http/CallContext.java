@@ -45,7 +45,7 @@ public class CallContext {
     }
 
     /** Says that the code of an execution calls; for the filter alone. */
-    public void of(ExecutionId running, Optional<Set<String>> declared) {
+    public void fromInside(ExecutionId running, Optional<Set<String>> declared) {
         execution = Objects.requireNonNull(running, "running");
         declaredActions = declared.orElse(null);
     }

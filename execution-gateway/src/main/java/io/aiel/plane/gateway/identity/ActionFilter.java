@@ -9,7 +9,6 @@ import io.aiel.plane.policy.PolicyInput;
 import io.aiel.plane.vocabulary.ErrorCode;
 import io.aiel.plane.vocabulary.WorkspaceId;
 import io.smallrye.mutiny.Uni;
-import io.vertx.core.MultiMap;
 import io.vertx.ext.web.RoutingContext;
 import jakarta.inject.Inject;
 import jakarta.ws.rs.Priorities;
@@ -35,10 +34,7 @@ public class ActionFilter {
     private static final Duration RECORD_LIMIT = Duration.ofSeconds(10);
 
     @Inject
-    Authentication authentication;
-
-    @Inject
-    ExecutionTokens executions;
+    RequestCallers callers;
 
     @Inject
     Directory directory;
@@ -62,14 +58,12 @@ public class ActionFilter {
     @ServerRequestFilter(priority = Priorities.AUTHENTICATION)
     public Uni<Void> guard(ResourceInfo matched, ContainerRequestContext request) {
         Method method = matched.getResourceMethod();
-        Optional<ExecutionTokens.Inside> inside =
-                executions.on(routing.request().connection().remoteAddress());
+        Optional<ExecutionTokens.Inside> inside = callers.execution(routing);
         if (method.isAnnotationPresent(Tokenless.class) && inside.isEmpty()) {
             return Uni.createFrom().voidItem();
         }
         Optional<PlaneAction> action = Optional.ofNullable(method.getAnnotation(PlaneAction.class));
-        return inside.map(execution -> Uni.createFrom().item(execution.authenticate(presented(), clock.instant())))
-                .orElseGet(() -> authentication.authenticate(routing.request().headers()))
+        return callers.of(routing)
                 .map(caller -> caller.orElseThrow(ProblemMappers::unauthenticated))
                 .invoke(_ -> {
                     if (action.isEmpty()) {
@@ -96,15 +90,9 @@ public class ActionFilter {
                         .orElseGet(() -> Uni.createFrom().voidItem()));
     }
 
-    private Optional<TokenSecret> presented() {
-        MultiMap headers = routing.request().headers();
-        return Authentication.presented(
-                headers.getAll(Authentication.API_TOKEN), headers.getAll(Authentication.AUTHORIZATION));
-    }
-
     /** What code asks for is done once the execution's record says so. */
     private Uni<Void> onRecord(ExecutionTokens.Inside execution, String action, MultivaluedMap<String, String> path) {
-        call.of(execution.execution(), execution.declaredActions());
+        call.fromInside(execution.execution(), execution.declaredActions());
         return Uni.createFrom()
                 .completionStage(() -> execution.record(action, resource(path)))
                 .ifNoItem()

@@ -128,6 +128,6 @@ record Caller(
                 roles,
                 confinedToWorkspace,
                 confinedToProject,
-                Optional.empty());
+                kind == PrincipalKind.EXECUTION ? Optional.of(id) : Optional.empty());
     }
 }

@@ -55,7 +55,7 @@ final class ExecutionTokens implements WorkerApi {
 
     private final ProjectSettings settings;
     private final Clock clock;
-    private final Map<InetSocketAddress, Inside> connections = new ConcurrentHashMap<>();
+    private final Map<Peer, Inside> connections = new ConcurrentHashMap<>();
 
     ExecutionTokens(ProjectSettings settings, Clock clock) {
         this.settings = settings;
@@ -79,12 +79,13 @@ final class ExecutionTokens implements WorkerApi {
 
     /** The execution whose worker this connection is from; empty for everybody else's. */
     Optional<Inside> on(SocketAddress remote) {
-        if (connections.isEmpty() || remote == null || remote.hostAddress() == null) {
-            return Optional.empty();
-        }
-        return Optional.ofNullable(
-                connections.get(new InetSocketAddress(InetAddress.ofLiteral(remote.hostAddress()), remote.port())));
+        return remote == null || remote.hostAddress() == null
+                ? Optional.empty()
+                : Optional.ofNullable(connections.get(new Peer(remote.hostAddress(), remote.port())));
     }
+
+    /** The far end of a connection to this server, as both sides write it. */
+    private record Peer(String address, int port) {}
 
     private Socket connect(Inside execution, Duration limit) throws IOException {
         InetSocketAddress api = api();
@@ -112,14 +113,14 @@ final class ExecutionTokens implements WorkerApi {
 
     /** A connection of this server to itself. */
     private final class Noted extends Socket {
-        private volatile Optional<InetSocketAddress> from = Optional.empty();
+        private volatile Optional<Peer> from = Optional.empty();
 
         Noted() {
             super(Proxy.NO_PROXY);
         }
 
         void note(Inside execution) throws IOException {
-            InetSocketAddress address = new InetSocketAddress(getLocalAddress(), getLocalPort());
+            Peer address = new Peer(getLocalAddress().getHostAddress(), getLocalPort());
             from = Optional.of(address);
             connections.put(address, execution);
             if (execution.over) {

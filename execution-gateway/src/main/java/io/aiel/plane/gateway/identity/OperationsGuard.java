@@ -29,10 +29,10 @@ final class OperationsGuard {
 
     private static final int AFTER_REQUEST_ID = 9_000;
 
-    private final Authentication authentication;
+    private final RequestCallers callers;
 
-    OperationsGuard(Authentication authentication) {
-        this.authentication = authentication;
+    OperationsGuard(RequestCallers callers) {
+        this.callers = callers;
     }
 
     void register(@Observes Filters filters) {
@@ -51,8 +51,7 @@ final class OperationsGuard {
         }
         // The body, if any, must wait until it is known who sends it.
         routing.request().pause();
-        var _ = authentication
-                .authenticate(routing.request().headers())
+        var _ = callers.of(routing)
                 .map(caller -> caller.orElseThrow(ProblemMappers::unauthenticated))
                 .invoke(OperationsGuard::check)
                 .subscribe()

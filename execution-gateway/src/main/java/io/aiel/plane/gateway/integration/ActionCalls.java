@@ -3,6 +3,7 @@ package io.aiel.plane.gateway.integration;
 import io.aiel.plane.audit.AuditContext;
 import io.aiel.plane.audit.AuditEvent;
 import io.aiel.plane.audit.ControlAudit;
+import io.aiel.plane.gateway.database.LimitedPool;
 import io.aiel.plane.vocabulary.Digest;
 import io.aiel.plane.vocabulary.ExecutionId;
 import io.aiel.plane.vocabulary.ProjectId;
@@ -12,7 +13,6 @@ import io.aiel.plane.vocabulary.WorkspaceId;
 import io.smallrye.mutiny.Uni;
 import io.vertx.mutiny.sqlclient.Pool;
 import io.vertx.mutiny.sqlclient.Row;
-import io.vertx.mutiny.sqlclient.RowSet;
 import io.vertx.mutiny.sqlclient.SqlConnection;
 import io.vertx.mutiny.sqlclient.Tuple;
 import java.time.Clock;
@@ -21,7 +21,6 @@ import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.time.ZoneOffset;
 import java.util.Optional;
-import java.util.function.Function;
 
 /**
  * What was done with connections, in PostgreSQL: a row before the first byte leaves, and how it ended, each in one transaction with its record. A row
@@ -64,13 +63,13 @@ final class ActionCalls {
             where id in (select id from connection_calls where ended_at < $1 order by ended_at limit $2)
             """;
 
-    private final Pool pool;
+    private final LimitedPool database;
     private final ControlAudit audit;
     private final IntegrationSettings settings;
     private final Clock clock;
 
     ActionCalls(Pool pool, ControlAudit audit, IntegrationSettings settings, Clock clock) {
-        this.pool = pool;
+        this.database = new LimitedPool(pool, settings.statementTimeout());
         this.audit = audit;
         this.settings = settings;
         this.clock = clock;
@@ -108,7 +107,7 @@ final class ActionCalls {
     /** Puts it on record; empty when it may be made now, else the call that had the same key. */
     Uni<Optional<Earlier>> send(AuditContext context, Call call) {
         Instant now = clock.instant();
-        return transaction(connection -> connection
+        return database.transaction(connection -> connection
                 .preparedQuery(SEND)
                 .execute(Tuple.tuple()
                         .addString(call.id())
@@ -158,7 +157,7 @@ final class ActionCalls {
 
     /** Fails when it cannot be put on record: then the sweep says that its end is not known. */
     Uni<Void> end(AuditContext context, Call call, End end) {
-        return transaction(connection -> connection
+        return database.transaction(connection -> connection
                 .preparedQuery(END)
                 .execute(Tuple.tuple()
                         .addString(call.id())
@@ -186,14 +185,14 @@ final class ActionCalls {
     /** Something was asked for that the connection does not allow. */
     Uni<Void> refused(
             AuditContext context, String connection, String action, Optional<ExecutionId> execution, String code) {
-        return transaction(transaction -> audit.record(
+        return database.transaction(transaction -> audit.record(
                 transaction, context, new AuditEvent.IntegrationRefused(connection, action, execution, code)));
     }
 
     /** Ends what nobody ends any more, and forgets what is old; the item is how many calls were ended. */
     Uni<Integer> sweep() {
         Instant now = clock.instant();
-        return transaction(connection -> connection
+        return database.transaction(connection -> connection
                         .preparedQuery(LOST)
                         .execute(Tuple.of(time(now), SWEPT_AT_ONCE))
                         .chain(rows -> {
@@ -203,8 +202,10 @@ final class ActionCalls {
                             }
                             return recorded.replaceWith(rows.rowCount());
                         }))
-                .call(() -> run(FORGET_RESULTS, Tuple.of(time(now.minus(settings.resultsKept())), FORGOTTEN_AT_ONCE)))
-                .call(() -> run(FORGET_CALLS, Tuple.of(time(now.minus(settings.callsKept())), FORGOTTEN_AT_ONCE)));
+                .call(() -> database.run(
+                        FORGET_RESULTS, Tuple.of(time(now.minus(settings.resultsKept())), FORGOTTEN_AT_ONCE)))
+                .call(() ->
+                        database.run(FORGET_CALLS, Tuple.of(time(now.minus(settings.callsKept())), FORGOTTEN_AT_ONCE)));
     }
 
     private Uni<Void> lost(SqlConnection connection, Row row) {
@@ -230,17 +231,5 @@ final class ActionCalls {
 
     private static OffsetDateTime time(Instant instant) {
         return instant.atOffset(ZoneOffset.UTC);
-    }
-
-    private Uni<RowSet<Row>> run(String sql, Tuple parameters) {
-        return limited(pool.preparedQuery(sql).execute(parameters));
-    }
-
-    private <T> Uni<T> transaction(Function<SqlConnection, Uni<T>> work) {
-        return limited(pool.withTransaction(work));
-    }
-
-    private <T> Uni<T> limited(Uni<T> work) {
-        return work.ifNoItem().after(settings.statementTimeout()).fail();
     }
 }

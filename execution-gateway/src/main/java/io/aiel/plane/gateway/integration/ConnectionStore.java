@@ -3,6 +3,7 @@ package io.aiel.plane.gateway.integration;
 import io.aiel.plane.audit.AuditContext;
 import io.aiel.plane.audit.AuditEvent;
 import io.aiel.plane.audit.ControlAudit;
+import io.aiel.plane.gateway.database.LimitedPool;
 import io.aiel.plane.vocabulary.Ids;
 import io.aiel.plane.vocabulary.ProjectScope;
 import io.smallrye.mutiny.Uni;
@@ -66,14 +67,14 @@ final class ConnectionStore {
             update connection_credentials set kek = $4, wrapped_key = $5 where connection = $1 and version = $2 and kek = $3
             """;
 
-    private final Pool pool;
+    private final LimitedPool database;
     private final ControlAudit audit;
     private final CredentialSeal seal;
     private final IntegrationSettings settings;
     private final Clock clock;
 
     ConnectionStore(Pool pool, ControlAudit audit, CredentialSeal seal, IntegrationSettings settings, Clock clock) {
-        this.pool = pool;
+        this.database = new LimitedPool(pool, settings.statementTimeout());
         this.audit = audit;
         this.seal = seal;
         this.settings = settings;
@@ -87,7 +88,7 @@ final class ConnectionStore {
     Uni<Optional<Connection>> create(AuditContext context, ProjectScope scope, String provider, ConnectionWish wish) {
         String id = Ids.create(Connection.PREFIX);
         String project = scope.project().value();
-        return transaction(connection -> connection
+        return database.transaction(connection -> connection
                 .preparedQuery("select pg_advisory_xact_lock(hashtextextended('connections/' || $1::text, 0))")
                 .execute(Tuple.of(project))
                 .chain(() -> connection
@@ -110,7 +111,7 @@ final class ConnectionStore {
      */
     Uni<Optional<Connection>> change(
             AuditContext context, ProjectScope scope, String id, Function<Connection, ConnectionWish> wanted) {
-        return transaction(connection -> connection
+        return database.transaction(connection -> connection
                 .preparedQuery("select * from connections where " + ONE + " for update")
                 .execute(of(scope, id))
                 .map(ConnectionStore::one)
@@ -137,7 +138,7 @@ final class ConnectionStore {
 
     /** Seals these as the newest version and deletes those before; empty when the project has no connection with this id. */
     Uni<Optional<Connection>> putCredentials(AuditContext context, ProjectScope scope, String id, byte[] credentials) {
-        return transaction(connection -> connection
+        return database.transaction(connection -> connection
                 .preparedQuery(NEXT_CREDENTIALS)
                 .execute(of(scope, id).addOffsetDateTime(now()))
                 .map(ConnectionStore::one)
@@ -169,7 +170,7 @@ final class ConnectionStore {
     }
 
     Uni<Boolean> delete(AuditContext context, ProjectScope scope, String id) {
-        return transaction(connection -> connection
+        return database.transaction(connection -> connection
                 .preparedQuery("delete from connections where " + ONE)
                 .execute(of(scope, id))
                 .map(rows -> rows.rowCount() > 0)
@@ -179,18 +180,19 @@ final class ConnectionStore {
     }
 
     Uni<Optional<Connection>> find(ProjectScope scope, String id) {
-        return run("select * from connections where " + ONE, of(scope, id)).map(ConnectionStore::one);
+        return database.run("select * from connections where " + ONE, of(scope, id))
+                .map(ConnectionStore::one);
     }
 
     /** All of a project, the oldest first. */
     Uni<List<Connection>> list(ProjectScope scope) {
-        return run("select * from connections where " + IN_PROJECT + " order by id", of(scope))
+        return database.run("select * from connections where " + IN_PROJECT + " order by id", of(scope))
                 .map(ConnectionStore::all);
     }
 
     /** One with its credentials, in one look, so that they belong together. */
     Uni<Optional<Loaded>> load(ProjectScope scope, String id) {
-        return run(OPEN, of(scope, id)).map(rows -> {
+        return database.run(OPEN, of(scope, id)).map(rows -> {
             if (rows.size() == 0) {
                 return Optional.empty();
             }
@@ -210,7 +212,7 @@ final class ConnectionStore {
      */
     Uni<Optional<String>> rewrap(String after, int rows) {
         return seal.current()
-                .chain(kek -> run(OLD_KEYS, Tuple.of(kek, after, rows)))
+                .chain(kek -> database.run(OLD_KEYS, Tuple.of(kek, after, rows)))
                 .chain(found -> {
                     Uni<Void> done = Uni.createFrom().voidItem();
                     Optional<String> last = Optional.empty();
@@ -230,7 +232,8 @@ final class ConnectionStore {
         return seal.rewrap(
                         new CredentialSeal.Place(row.getString("tenant"), connection, version),
                         new KeyEncryption.Wrapped(kek, bytes(row, "wrapped_key")))
-                .chain(wrapped -> run(REWRAP, Tuple.of(connection, version, kek, wrapped.kek(), wrapped.bytes())))
+                .chain(wrapped ->
+                        database.run(REWRAP, Tuple.of(connection, version, kek, wrapped.kek(), wrapped.bytes())))
                 .replaceWithVoid()
                 .onFailure(CredentialsUnavailable.class)
                 .recoverWithUni(failure -> {
@@ -284,17 +287,5 @@ final class ConnectionStore {
 
     private OffsetDateTime now() {
         return clock.instant().atOffset(ZoneOffset.UTC);
-    }
-
-    private Uni<RowSet<Row>> run(String sql, Tuple parameters) {
-        return limited(pool.preparedQuery(sql).execute(parameters));
-    }
-
-    private <T> Uni<T> transaction(Function<SqlConnection, Uni<T>> work) {
-        return limited(pool.withTransaction(work));
-    }
-
-    private <T> Uni<T> limited(Uni<T> work) {
-        return work.ifNoItem().after(settings.statementTimeout()).fail();
     }
 }

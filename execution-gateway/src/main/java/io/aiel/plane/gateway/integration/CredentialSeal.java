@@ -1,5 +1,6 @@
 package io.aiel.plane.gateway.integration;
 
+import io.aiel.plane.gateway.sealing.AesGcm;
 import io.smallrye.mutiny.Uni;
 import io.vertx.core.buffer.Buffer;
 import java.nio.charset.StandardCharsets;

@@ -3,6 +3,7 @@ package io.aiel.plane.gateway.schedule;
 import io.aiel.plane.audit.AuditContext;
 import io.aiel.plane.audit.AuditEvent;
 import io.aiel.plane.audit.ControlAudit;
+import io.aiel.plane.gateway.database.LimitedPool;
 import io.aiel.plane.gateway.execution.Caller;
 import io.aiel.plane.vocabulary.ExecutionId;
 import io.aiel.plane.vocabulary.ProjectScope;
@@ -22,7 +23,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -78,12 +78,12 @@ final class ScheduleStore {
             where r.schedule = $1 and e.status in ('queued', 'running') order by e.id
             """;
 
-    private final Pool pool;
+    private final LimitedPool database;
     private final ControlAudit audit;
     private final ScheduleSettings settings;
 
     ScheduleStore(Pool pool, ControlAudit audit, ScheduleSettings settings) {
-        this.pool = pool;
+        this.database = new LimitedPool(pool, settings.statementTimeout());
         this.audit = audit;
         this.settings = settings;
     }
@@ -100,7 +100,7 @@ final class ScheduleStore {
     Uni<Optional<Schedule>> create(
             AuditContext context, Caller caller, String id, ScheduleWish wish, Instant now, Optional<Instant> next) {
         String project = caller.scope().project().value();
-        return transaction(connection -> connection
+        return database.transaction(connection -> connection
                 .preparedQuery("select pg_advisory_xact_lock(hashtextextended('schedules/' || $1::text, 0))")
                 .execute(Tuple.of(project))
                 .chain(() -> connection
@@ -118,7 +118,7 @@ final class ScheduleStore {
     /** The same schedule as it is wanted now; empty when the project has none with this id. */
     Uni<Optional<Schedule>> replace(
             AuditContext context, Caller caller, String id, ScheduleWish wish, Instant now, Optional<Instant> next) {
-        return transaction(connection -> connection
+        return database.transaction(connection -> connection
                 .preparedQuery(REPLACE)
                 .execute(parameters(caller, id, wish, now, next))
                 .map(ScheduleStore::one)
@@ -128,7 +128,7 @@ final class ScheduleStore {
     /** Pauses it, or lets it go on from {@code next}. */
     Uni<Optional<Schedule>> pause(
             AuditContext context, ProjectScope scope, String id, boolean paused, Optional<Instant> next, Instant now) {
-        return transaction(connection -> connection
+        return database.transaction(connection -> connection
                 .preparedQuery(PAUSE)
                 .execute(of(scope)
                         .addString(id)
@@ -141,7 +141,7 @@ final class ScheduleStore {
     }
 
     Uni<Boolean> delete(AuditContext context, ProjectScope scope, String id) {
-        return transaction(connection -> connection
+        return database.transaction(connection -> connection
                 .preparedQuery("delete from schedules where " + IN_PROJECT + " and id = $3 returning *")
                 .execute(of(scope).addString(id))
                 .map(ScheduleStore::one)
@@ -156,7 +156,7 @@ final class ScheduleStore {
     }
 
     Uni<Optional<Schedule>> find(ProjectScope scope, String id) {
-        return run(
+        return database.run(
                         "select * from schedules where " + IN_PROJECT + " and id = $3",
                         of(scope).addString(id))
                 .map(ScheduleStore::one);
@@ -164,7 +164,7 @@ final class ScheduleStore {
 
     /** A page in the order of their ids. */
     Uni<List<Schedule>> list(ProjectScope scope, String after, int rows) {
-        return run(
+        return database.run(
                         "select * from schedules where " + IN_PROJECT + " and id > $3 order by id limit $4",
                         of(scope).addString(after).addInteger(rows))
                 .map(ScheduleStore::all);
@@ -172,7 +172,9 @@ final class ScheduleStore {
 
     /** The due times of a schedule that were dealt with, newest first. */
     Uni<JsonArray> runs(String id, int rows) {
-        return run("select * from schedule_runs where schedule = $1 order by due_at desc limit $2", Tuple.of(id, rows))
+        return database.run(
+                        "select * from schedule_runs where schedule = $1 order by due_at desc limit $2",
+                        Tuple.of(id, rows))
                 .map(found -> {
                     JsonArray runs = new JsonArray();
                     found.forEach(row -> runs.add(new JsonObject()
@@ -187,13 +189,13 @@ final class ScheduleStore {
 
     /** Takes those that are due, for a while. */
     Uni<List<Schedule>> claim(Duration lease, Instant now) {
-        return run(CLAIM, Tuple.of(settings.claimedAtOnce(), lease.toMillis(), time(now)))
+        return database.run(CLAIM, Tuple.of(settings.claimedAtOnce(), lease.toMillis(), time(now)))
                 .map(ScheduleStore::all);
     }
 
     /** Whether this due time was dealt with. */
     Uni<Boolean> isDone(Schedule schedule, Instant dueAt) {
-        return run(
+        return database.run(
                         "select 1 from schedule_runs where schedule = $1 and due_at = $2",
                         Tuple.of(schedule.id(), time(dueAt)))
                 .map(rows -> rows.rowCount() > 0);
@@ -201,7 +203,7 @@ final class ScheduleStore {
 
     /** Executions of it that have not ended. */
     Uni<List<ExecutionId>> active(Schedule schedule) {
-        return run(ACTIVE, Tuple.of(schedule.id())).map(rows -> {
+        return database.run(ACTIVE, Tuple.of(schedule.id())).map(rows -> {
             List<ExecutionId> ids = new ArrayList<>();
             rows.forEach(row -> ids.add(new ExecutionId(row.getString("id"))));
             return ids;
@@ -214,7 +216,7 @@ final class ScheduleStore {
      * @param after nobody looks at it before
      */
     Uni<Void> advance(Schedule schedule, List<Passed> passed, Optional<Instant> next, Duration after) {
-        return transaction(connection -> connection
+        return database.transaction(connection -> connection
                 .preparedQuery(ADVANCE)
                 .execute(Tuple.tuple()
                         .addString(schedule.id())
@@ -326,17 +328,5 @@ final class ScheduleStore {
 
     private static OffsetDateTime time(Instant instant) {
         return instant.atOffset(ZoneOffset.UTC);
-    }
-
-    private Uni<RowSet<Row>> run(String sql, Tuple parameters) {
-        return limited(pool.preparedQuery(sql).execute(parameters));
-    }
-
-    private <T> Uni<T> transaction(Function<SqlConnection, Uni<T>> work) {
-        return limited(pool.withTransaction(work));
-    }
-
-    private <T> Uni<T> limited(Uni<T> work) {
-        return work.ifNoItem().after(settings.statementTimeout()).fail();
     }
 }

@@ -63,6 +63,7 @@ class CredentialSealTest {
         assertDoesNotOpen(PLACE, new CredentialSeal.Sealed(other.key(), one.credentials()));
     }
 
+    /** Seen to fail: with a seal that was bound to nothing. */
     @Test
     void doesNotOpenForAnotherTenantConnectionOrVersion() {
         CredentialSeal.Sealed sealed = await(seal().seal(PLACE, SECRET));

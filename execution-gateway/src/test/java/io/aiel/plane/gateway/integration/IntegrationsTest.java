@@ -15,6 +15,7 @@ import io.aiel.plane.gateway.identity.Bootstrap;
 import io.aiel.plane.policy.PolicyEngine;
 import io.aiel.plane.registry.input.InputCheck;
 import io.aiel.plane.vocabulary.ErrorCode;
+import io.aiel.plane.vocabulary.ExecutionId;
 import io.aiel.plane.vocabulary.JsonText;
 import io.aiel.plane.vocabulary.PrincipalId;
 import io.aiel.plane.vocabulary.ProjectId;
@@ -47,6 +48,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Supplier;
 import java.util.logging.Handler;
@@ -64,6 +66,7 @@ import org.junit.jupiter.api.Test;
 @QuarkusTestResource(EmbeddedServers.class)
 @TestProfile(WithKeys.class)
 class IntegrationsTest {
+    private static final int AT_ONCE_MAX = 16;
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final String CANARY = "canary/9f+3c e7";
 
@@ -287,6 +290,7 @@ class IntegrationsTest {
         }
     }
 
+    /** Seen to fail: when to be among the allowed actions was enough. */
     @Test
     void doesOnlyWhatIsAllowedAndGranted() throws SQLException {
         Map<String, Object> draft = draft();
@@ -348,6 +352,7 @@ class IntegrationsTest {
                         "{\"ok\":true,\"error\":null,\"data\":{\"rows\":[{\"ok\":1}],\"row_count\":1,\"truncated\":false}}");
     }
 
+    /** Seen to fail: without the comparison of digests. */
     @Test
     void doesARequestOfOneKeyOnce() throws SQLException {
         String table = "keyed_" + UUID.randomUUID().toString().substring(0, 8);
@@ -394,6 +399,7 @@ class IntegrationsTest {
         assertThat(json(select(id, "select 1"), 409).path("detail").asText()).contains("no credentials");
     }
 
+    /** Seen to fail: with a seal that was bound to nothing. */
     @Test
     void doesNotOpenCredentialsThatWereCopiedToAnotherConnection() throws SQLException {
         String from = ready(draft());
@@ -533,7 +539,7 @@ class IntegrationsTest {
                 seal,
                 new ProviderCatalogue(List.of(runner)),
                 List.of(runner),
-                new CallLimits(16, 256, System::nanoTime),
+                new CallLimits(AT_ONCE_MAX, 256, System::nanoTime),
                 new InputCheck(10),
                 settings,
                 JSON);
@@ -598,6 +604,59 @@ class IntegrationsTest {
             one("alter table connection_calls_away rename to connection_calls");
         }
         assertThat(system.seen()).isEmpty();
+    }
+
+    /** Seen to fail: without the look at what is declared. */
+    @Test
+    void doesForCodeOnlyWhatItsCapabilityDeclares() throws SQLException {
+        String id = ready(draft());
+        FakeActionRunner system = FakeActionRunner.done();
+        ActionService service = service(system);
+
+        assertRefused(() -> insert(service, code(Set.of()), id, Optional.empty()), ErrorCode.ACTION_NOT_GRANTED);
+        assertRefused(
+                () -> insert(service, code(Set.of("postgres.query")), id, Optional.empty()),
+                ErrorCode.ACTION_NOT_GRANTED);
+        assertThat(system.seen()).isEmpty();
+        assertThat(records(id)).endsWith("integration.refused", "integration.refused");
+
+        insert(service, code(Set.of("postgres.insert")), id, Optional.empty());
+        insert(service, code(Set.of("postgres:insert:create")), id, Optional.empty());
+
+        assertThat(system.seen()).hasSize(2);
+    }
+
+    /** Seen to fail: when the place of a call was given back to another connection. */
+    @Test
+    void givesThePlaceOfACallBackHoweverItEnds() throws SQLException {
+        String id = ready(draft());
+        AtomicInteger calls = new AtomicInteger();
+        ActionService service = service(new FakeActionRunner(_ -> switch (calls.incrementAndGet() % 3) {
+            case 0 -> Uni.createFrom().failure(new IllegalStateException("broken"));
+            case 1 -> Uni.createFrom().item(new ActionResult.Done(JSON.createObjectNode()));
+            default -> Uni.createFrom().item(new ActionResult.Refused("busy", "later", 502, Optional.empty()));
+        }));
+        ActionService.Asker asker = asker();
+
+        for (int i = 0; i < AT_ONCE_MAX * 4; i++) {
+            try {
+                insert(service, asker, id, Optional.empty());
+            } catch (Refusal refusal) {
+                assertThat(refusal.code()).isNotEqualTo(ErrorCode.RATE_LIMITED);
+            }
+        }
+
+        assertThat(calls).hasValue(AT_ONCE_MAX * 4);
+    }
+
+    private ActionService.Asker code(Set<String> declares) throws SQLException {
+        ActionService.Asker somebody = asker();
+        return new ActionService.Asker(
+                somebody.scope(),
+                somebody.principal(),
+                Optional.of(ExecutionId.create()),
+                Optional.of(declares),
+                somebody.context());
     }
 
     @Test

@@ -21,6 +21,7 @@ class NamedSqlTest {
                 .contains("b =  ($2::text)::text ");
     }
 
+    /** Seen to fail: without the reading of dollar quotes. */
     @ParameterizedTest
     @ValueSource(
             strings = {

@@ -1,4 +1,4 @@
-package io.aiel.plane.gateway.integration;
+package io.aiel.plane.gateway.sealing;
 
 import java.nio.ByteBuffer;
 import java.security.GeneralSecurityException;
@@ -7,9 +7,14 @@ import javax.crypto.Cipher;
 import javax.crypto.spec.GCMParameterSpec;
 import javax.crypto.spec.SecretKeySpec;
 
-/** AES-256-GCM with a random nonce, which stands before the ciphertext (NIST SP 800-38D, 8.2.2). */
-final class AesGcm {
-    static final int KEY_BYTES = 32;
+/**
+ * AES-256-GCM with a random nonce, which stands before the ciphertext (NIST SP 800-38D, 8.2.2). What is encrypted is bound to something, such as the row
+ * that it is for, and opens for that alone. Thread-safe.
+ */
+public final class AesGcm {
+    /** Of a key. */
+    public static final int KEY_BYTES = 32;
+
     private static final int NONCE_BYTES = 12;
     private static final int TAG_BITS = 128;
     private static final String ALGORITHM = "AES/GCM/NoPadding";
@@ -17,13 +22,14 @@ final class AesGcm {
 
     private AesGcm() {}
 
-    static byte[] random(int bytes) {
+    /** From the platform's secure source of randomness. */
+    public static byte[] random(int bytes) {
         byte[] random = new byte[bytes];
         RANDOM.nextBytes(random);
         return random;
     }
 
-    static byte[] encrypt(byte[] key, byte[] plain, byte[] bound) {
+    public static byte[] encrypt(byte[] key, byte[] plain, byte[] bound) {
         byte[] nonce = random(NONCE_BYTES);
         try {
             byte[] encrypted = cipher(Cipher.ENCRYPT_MODE, key, nonce, bound).doFinal(plain);
@@ -37,7 +43,7 @@ final class AesGcm {
     }
 
     /** Throws {@link GeneralSecurityException} when it was encrypted with another key or bound to something else, or is damaged. */
-    static byte[] decrypt(byte[] key, byte[] encrypted, byte[] bound) throws GeneralSecurityException {
+    public static byte[] decrypt(byte[] key, byte[] encrypted, byte[] bound) throws GeneralSecurityException {
         if (encrypted.length < NONCE_BYTES) {
             throw new GeneralSecurityException("too short");
         }
