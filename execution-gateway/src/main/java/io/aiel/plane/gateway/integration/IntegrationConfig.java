@@ -52,7 +52,7 @@ public interface IntegrationConfig {
     @WithDefault("30D")
     Duration callsKept();
 
-    /** Connections to databases that are kept open for the next call, all in all. */
+    /** Connections to databases that are kept open for the next call, of each kind. */
     @WithDefault("64")
     int idleMax();
 

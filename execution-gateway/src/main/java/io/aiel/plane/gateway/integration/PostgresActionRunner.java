@@ -28,8 +28,6 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Function;
@@ -62,15 +60,14 @@ final class PostgresActionRunner implements ActionRunner, AutoCloseable {
             .build();
 
     private final Vertx vertx;
-    private final CheckedResolver resolver;
-    private final PostgresSessions sessions;
+    private final StoreHosts hosts;
+    private final StoreSessions<PostgresLink> sessions;
     private final int resultBytesMax;
-    private final ExecutorService resolving = Executors.newVirtualThreadPerTaskExecutor();
 
     PostgresActionRunner(Vertx vertx, CheckedResolver resolver, IntegrationSettings settings) {
         this.vertx = vertx;
-        this.resolver = resolver;
-        this.sessions = new PostgresSessions(vertx, settings.idleMax(), settings.idleTimeout());
+        this.hosts = new StoreHosts(resolver);
+        this.sessions = new StoreSessions<>(vertx, settings.idleMax(), settings.idleTimeout());
         this.resultBytesMax = settings.resultBytesMax();
     }
 
@@ -94,10 +91,9 @@ final class PostgresActionRunner implements ActionRunner, AutoCloseable {
     @Override
     public Uni<ActionResult> run(ActionRequest request) {
         AtomicBoolean committing = new AtomicBoolean();
-        AtomicReference<PostgresSessions.@Nullable Session> held = new AtomicReference<>();
+        AtomicReference<StoreSessions.@Nullable Session<PostgresLink>> held = new AtomicReference<>();
         AtomicBoolean over = new AtomicBoolean();
-        PostgresSessions.Key key =
-                new PostgresSessions.Key(request.connection(), request.settings(), request.credentials());
+        StoreSessions.Key key = new StoreSessions.Key(request.connection(), request.settings(), request.credentials());
         return Uni.createFrom()
                 .deferred(() -> statement(request))
                 .chain(work -> sessions.take(key, () -> connect(request)).chain(session -> {
@@ -106,7 +102,8 @@ final class PostgresActionRunner implements ActionRunner, AutoCloseable {
                         session.close();
                         return Uni.createFrom().failure(new Refusing("timeout", "It took too long.", 504));
                     }
-                    return work.apply(session.connection(), committing).invoke(() -> clean(key, session));
+                    return work.apply(session.connection().connection(), committing)
+                            .invoke(() -> clean(key, session));
                 }))
                 .<ActionResult>map(ActionResult.Done::new)
                 .ifNoItem()
@@ -115,7 +112,7 @@ final class PostgresActionRunner implements ActionRunner, AutoCloseable {
                 .onTermination()
                 .invoke((_, failure, cancelled) -> {
                     over.set(true);
-                    PostgresSessions.Session session = held.get();
+                    StoreSessions.Session<PostgresLink> session = held.get();
                     if (session != null && (failure != null || cancelled)) {
                         // What a broken call leaves behind is nobody's: the server undoes it when the connection is
                         // gone.
@@ -352,9 +349,10 @@ final class PostgresActionRunner implements ActionRunner, AutoCloseable {
     }
 
     /** Takes back all that a call can leave in a session. What cannot be cleaned is closed. */
-    private void clean(PostgresSessions.Key key, PostgresSessions.Session session) {
-        query(session.connection(), "rollback")
-                .chain(() -> query(session.connection(), "discard all"))
+    private void clean(StoreSessions.Key key, StoreSessions.Session<PostgresLink> session) {
+        PgConnection connection = session.connection().connection();
+        query(connection, "rollback")
+                .chain(() -> query(connection, "discard all"))
                 .ifNoItem()
                 .after(CLEANING_LIMIT)
                 .fail()
@@ -362,24 +360,11 @@ final class PostgresActionRunner implements ActionRunner, AutoCloseable {
                 .with(_ -> sessions.give(key, session), _ -> session.close());
     }
 
-    private Uni<PgConnection> connect(ActionRequest request) {
+    private Uni<PostgresLink> connect(ActionRequest request) {
         String host = request.settings().path("host").asText();
-        return Uni.createFrom()
-                .item(() -> resolver.resolve(host))
-                .runSubscriptionOn(resolving)
-                .chain(resolved -> switch (resolved) {
-                    case CheckedResolver.Resolved.Unknown _ ->
-                        Uni.createFrom()
-                                .failure(new Refusing("unresolved", "The name " + host + " has no address.", 502));
-                    case CheckedResolver.Resolved.Forbidden(var _, var range) ->
-                        Uni.createFrom()
-                                .failure(new Refusing(
-                                        "address_refused",
-                                        "The address of " + host + " is " + range
-                                                + "; an operator can allow the name with plane.integration.private-hosts.",
-                                        403));
-                    case CheckedResolver.Resolved.Address(var address) -> connect(request, host, address);
-                });
+        return hosts.resolve(host)
+                .chain(address -> connect(request, host, address))
+                .map(PostgresLink::new);
     }
 
     private Uni<PgConnection> connect(ActionRequest request, String host, InetAddress address) {
@@ -395,18 +380,10 @@ final class PostgresActionRunner implements ActionRunner, AutoCloseable {
                 .setProperties(Map.of("application_name", "aiel-plane"))
                 .setCachePreparedStatements(false);
         options.setConnectTimeout(Math.toIntExact(limit.toMillis()));
-        if (settings.path("ssl").asText("verify-full").equals("disable")) {
-            options.setSslMode(SslMode.DISABLE);
-        } else {
-            try {
-                options.setSslMode(SslMode.VERIFY_CA)
-                        .setTrustOptions(TrustOptions.wrap(new NamedTrust(
-                                host, Optional.of(settings.path("ca").asText()).filter(pem -> !pem.isEmpty()))));
-            } catch (IllegalArgumentException e) {
-                return Uni.createFrom()
-                        .failure(new Refusing("invalid_settings", "The setting ca holds no certificates.", 422));
-            }
-        }
+        StoreHosts.trust(settings)
+                .ifPresentOrElse(
+                        trust -> options.setSslMode(SslMode.VERIFY_CA).setTrustOptions(TrustOptions.wrap(trust)),
+                        () -> options.setSslMode(SslMode.DISABLE));
         return uni(() -> PgConnection.connect(vertx, options))
                 .ifNoItem()
                 .after(limit)
@@ -435,6 +412,7 @@ final class PostgresActionRunner implements ActionRunner, AutoCloseable {
     private static ActionResult ended(Throwable failure, boolean committing) {
         return switch (failure) {
             case Refusing refusing -> refusing.refused;
+            case RequestRefused refused -> refused.result();
             case PgException said when !(committing && isGone(said)) -> said(said);
             case Exception _
             when committing -> new ActionResult.Unknown("The connection to the database was lost while it wrote.");
@@ -477,6 +455,6 @@ final class PostgresActionRunner implements ActionRunner, AutoCloseable {
     @Override
     public void close() {
         sessions.close();
-        resolving.shutdownNow();
+        hosts.close();
     }
 }

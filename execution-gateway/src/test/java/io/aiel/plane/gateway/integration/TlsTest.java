@@ -31,7 +31,8 @@ class TlsTest {
         assertThat(process.waitFor()).isZero();
     }
 
-    private Path certificate(String name) throws Exception {
+    /** Makes one, with its key in server.p12; gives the certificate alone. */
+    static Path certificate(Path folder, String name) throws Exception {
         Path store = folder.resolve("server.p12");
         Path pem = folder.resolve("server.pem");
         keytool(
@@ -84,7 +85,7 @@ class TlsTest {
 
     @Test
     void verifiesTheCertificateAndTheName() throws Exception {
-        Path pem = certificate("http.test");
+        Path pem = certificate(folder, "http.test");
         Vertx vertx = Vertx.vertx();
         HttpServerOptions options = new HttpServerOptions()
                 .setSsl(true)

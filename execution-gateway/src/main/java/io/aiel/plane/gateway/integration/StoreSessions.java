@@ -3,7 +3,6 @@ package io.aiel.plane.gateway.integration;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.smallrye.mutiny.Uni;
 import io.vertx.core.Vertx;
-import io.vertx.pgclient.PgConnection;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -14,10 +13,12 @@ import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Supplier;
 
 /**
- * Connections to databases that wait for the next call of the same connection: few, and not for long, so that what is not used costs nothing. Thread-safe;
+ * Connections to databases of one kind that wait for the next call of the same connection: few, and not for long, so that what is not used costs nothing. Thread-safe;
  * nothing foreign is called under the lock.
+ *
+ * @param <C> what a connection is
  */
-final class PostgresSessions implements AutoCloseable {
+final class StoreSessions<C extends StoreSessions.Link> implements AutoCloseable {
     /** Where a name leads to can change, so none is used for ever. */
     private static final Duration LIFE = Duration.ofMinutes(10);
 
@@ -26,13 +27,22 @@ final class PostgresSessions implements AutoCloseable {
     private final Duration idleTimeout;
     private final ReentrantLock lock = new ReentrantLock();
     // Under the lock, the one longest unused first:
-    private final Map<Session, Key> idle = new LinkedHashMap<>();
+    private final Map<Session<C>, Key> idle = new LinkedHashMap<>();
     private boolean closed;
 
-    PostgresSessions(Vertx vertx, int idleMax, Duration idleTimeout) {
+    StoreSessions(Vertx vertx, int idleMax, Duration idleTimeout) {
         this.vertx = vertx;
         this.idleMax = idleMax;
         this.idleTimeout = idleTimeout;
+    }
+
+    /** An open connection. */
+    interface Link {
+        /** Has this run when the connection ends, whoever ends it. */
+        void onEnd(Runnable ended);
+
+        /** Ends it. What happens then is of no interest. */
+        void close();
     }
 
     /** What a session is for: changed settings or credentials are another one. */
@@ -44,15 +54,15 @@ final class PostgresSessions implements AutoCloseable {
     }
 
     /** One connection to a database; used by one call at a time. */
-    static final class Session {
-        private final PgConnection connection;
+    static final class Session<C extends Link> {
+        private final C connection;
         private final long connectedAt = System.nanoTime();
 
-        Session(PgConnection connection) {
+        Session(C connection) {
             this.connection = connection;
         }
 
-        PgConnection connection() {
+        C connection() {
             return connection;
         }
 
@@ -60,24 +70,23 @@ final class PostgresSessions implements AutoCloseable {
             return System.nanoTime() - connectedAt > LIFE.toNanos();
         }
 
-        /** What happens then is of no interest. */
         void close() {
-            connection.close().onComplete(_ -> {});
+            connection.close();
         }
     }
 
     /** One that waits for this, or a new one. */
-    Uni<Session> take(Key key, Supplier<Uni<PgConnection>> connect) {
+    Uni<Session<C>> take(Key key, Supplier<Uni<C>> connect) {
         return Uni.createFrom()
                 .deferred(() -> waiting(key)
                         .map(session -> Uni.createFrom().item(session))
                         .orElseGet(() -> connect.get().map(this::made)));
     }
 
-    private Optional<Session> waiting(Key key) {
+    private Optional<Session<C>> waiting(Key key) {
         lock.lock();
         try {
-            Optional<Session> found = idle.entrySet().stream()
+            Optional<Session<C>> found = idle.entrySet().stream()
                     .filter(one -> one.getValue().equals(key))
                     .map(Map.Entry::getKey)
                     .reduce((_, last) -> last);
@@ -88,13 +97,13 @@ final class PostgresSessions implements AutoCloseable {
         }
     }
 
-    private Session made(PgConnection connection) {
-        Session session = new Session(connection);
-        connection.closeHandler(_ -> forget(session));
+    private Session<C> made(C connection) {
+        Session<C> session = new Session<>(connection);
+        connection.onEnd(() -> forget(session));
         return session;
     }
 
-    private boolean forget(Session session) {
+    private boolean forget(Session<C> session) {
         lock.lock();
         try {
             return idle.remove(session) != null;
@@ -104,8 +113,8 @@ final class PostgresSessions implements AutoCloseable {
     }
 
     /** To be used again by the next call of this key; nothing of the last call may be left in it. */
-    void give(Key key, Session session) {
-        List<Session> superfluous = new ArrayList<>();
+    void give(Key key, Session<C> session) {
+        List<Session<C>> superfluous = new ArrayList<>();
         lock.lock();
         try {
             if (closed || session.isOld() || idleMax == 0) {
@@ -113,7 +122,7 @@ final class PostgresSessions implements AutoCloseable {
             } else {
                 idle.put(session, key);
                 while (idle.size() > idleMax) {
-                    Session eldest = idle.keySet().iterator().next();
+                    Session<C> eldest = idle.keySet().iterator().next();
                     idle.remove(eldest);
                     superfluous.add(eldest);
                 }
@@ -128,7 +137,7 @@ final class PostgresSessions implements AutoCloseable {
     }
 
     /** If it was used in between, a later timer ends it. */
-    private void endIdle(Session session) {
+    private void endIdle(Session<C> session) {
         if (forget(session)) {
             session.close();
         }
@@ -146,7 +155,7 @@ final class PostgresSessions implements AutoCloseable {
 
     @Override
     public void close() {
-        List<Session> all;
+        List<Session<C>> all;
         lock.lock();
         try {
             closed = true;

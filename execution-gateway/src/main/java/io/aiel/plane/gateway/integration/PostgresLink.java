@@ -1,0 +1,16 @@
+package io.aiel.plane.gateway.integration;
+
+import io.vertx.pgclient.PgConnection;
+
+/** An open connection to PostgreSQL. */
+record PostgresLink(PgConnection connection) implements StoreSessions.Link {
+    @Override
+    public void onEnd(Runnable ended) {
+        connection.closeHandler(_ -> ended.run());
+    }
+
+    @Override
+    public void close() {
+        connection.close().onComplete(_ -> {});
+    }
+}
