@@ -27,7 +27,8 @@ INSERT INTO shop.orders VALUES
     (1001, 7, 'Desk lamp', 49.90, current_date - 5),
     (1002, 7, 'Bookcase', 129.00, current_date - 90),
     (1003, 8, 'Armchair', 180.00, current_date - 3),
-    (1004, 8, 'Dining table', 950.00, current_date - 3);
+    (1004, 8, 'Dining table', 950.00, current_date - 3),
+    (1005, 8, 'Side table', 75.00, current_date - 1);
 
 CREATE ROLE support_agent LOGIN;
 GRANT USAGE ON SCHEMA shop TO support_agent;

@@ -3,7 +3,10 @@
 It remembers conversations, and does nothing with an outside system but what is declared here.
 """
 
-from aiel_sdk import agent
+from typing import Any
+
+from aiel_sdk import Context, agent
+from langchain_core.runnables import RunnableConfig
 from langgraph.graph import END, START, StateGraph
 
 import nodes
@@ -31,13 +34,13 @@ graph.add_edge("reply", END)
     output_schema=Answer,
     allowed_actions=("openai.chat.completions.create", "postgres.query", "postgres.insert"),
 )
-def support(ctx, state: Ticket) -> dict:
+def support(ctx: Context, state: Ticket) -> dict[str, Any]:
     ticket = Ticket.model_validate(state)
-    systems, memory = connect()
-    ready = graph.compile(checkpointer=memory.checkpointer, store=memory.store)
+    systems = connect()
+    ready = graph.compile(checkpointer=systems.memory.checkpointer)
     # The customer is part of the thread's key, so nobody comes into another one's conversation.
-    thread = {"configurable": {"thread_id": f"customer:{ticket.customer_id}:{ticket.conversation}"}}
-    turn = {
+    thread: RunnableConfig = {"configurable": {"thread_id": f"customer:{ticket.customer_id}:{ticket.conversation}"}}
+    turn: State = {
         "customer_id": ticket.customer_id,
         "lines": [{"by": "customer", "text": ticket.message}],
         "order": None, "earlier": None, "action": "answer", "reason": "", "refund": None,

@@ -31,6 +31,8 @@ REPLY = ChatPromptTemplate([
                "nothing. What is known: {known}"),
     MessagesPlaceholder("lines"),
 ])
+# The model reads so much of a conversation; the state keeps all of it.
+LINES_READ = 20
 ORDER = """
     SELECT o.id, o.item, o.price, current_date - o.delivered_on AS days_since_delivery, r.id IS NOT NULL AS refunded
       FROM shop.orders o LEFT JOIN shop.refunds r ON r.order_id = o.id
@@ -51,7 +53,7 @@ def route(state: State) -> str:
 def research(state: State, runtime: Runtime[Systems]) -> dict[str, Any]:
     wanted = {"order_id": state["order_id"], "customer_id": state["customer_id"]}
     rows = runtime.context.shop.query(PostgresQueryRequest(sql=ORDER, params=wanted, max_rows=1)).rows
-    noted = runtime.store.get(notes(state), "last-contact")
+    noted = runtime.context.memory.store.get(notes(state), "last-contact")
     return {"order": rows[0] if rows else None, "earlier": noted.value if noted else None}
 
 
@@ -68,6 +70,7 @@ def act(state: State) -> str:
 
 def refund(state: State, runtime: Runtime[Systems]) -> dict[str, Any]:
     order = state["order"]
+    assert order is not None, "decide() refunds no order that is not there"
     row = {"order_id": order["id"], "customer_id": state["customer_id"], "amount": order["price"]}
     # Nothing in it comes from the model: the same refund asked for again is the same request, and is answered without another row.
     done = runtime.context.shop.insert(PostgresInsertRequest(
@@ -77,18 +80,18 @@ def refund(state: State, runtime: Runtime[Systems]) -> dict[str, Any]:
 
 def reply(state: State, runtime: Runtime[Systems]) -> dict[str, Any]:
     text = (REPLY | runtime.context.chat | StrOutputParser()).invoke({"lines": messages(state), "known": known(state)})
-    runtime.store.put(notes(state), "last-contact", {"order_id": state.get("order_id"), "action": state["action"], "reply": text})
+    runtime.context.memory.store.put(notes(state), "last-contact", {"order_id": state.get("order_id"), "action": state["action"], "reply": text})
     return {"lines": [{"by": "agent", "text": text}]}
 
 
-def answering(chat: BaseChatModel, shape: type[BaseModel]) -> Runnable:
+def answering(chat: BaseChatModel, shape: type[BaseModel]) -> Runnable[Any, Any]:
     """The model, held to answers of this shape."""
     schema = {"name": shape.__name__, "strict": True, "schema": shape.model_json_schema()}
     return chat.bind(response_format={"type": "json_schema", "json_schema": schema}) | PydanticOutputParser(pydantic_object=shape)
 
 
 def messages(state: State) -> list[BaseMessage]:
-    return [HumanMessage(line["text"]) if line["by"] == "customer" else AIMessage(line["text"]) for line in state["lines"]]
+    return [HumanMessage(line["text"]) if line["by"] == "customer" else AIMessage(line["text"]) for line in state["lines"][-LINES_READ:]]
 
 
 def known(state: State) -> str:

@@ -18,12 +18,13 @@ MODEL = "gpt-5-mini"
 class Systems:
     chat: BaseChatModel
     shop: RemotePostgres
+    memory: AIELLangGraphMemory
 
 
-def connect() -> tuple[Systems, AIELLangGraphMemory]:
+def connect() -> Systems:
     """Anew for each execution, since the token of the plane's API is an execution's."""
-    client = AielClient(base_url=os.environ["AIEL_BASE_URL"])
-    workspace, project = client.resolve_scope()
+    workspace, project = os.environ["AIEL_WORKSPACE_ID"], os.environ["AIEL_PROJECT_ID"]
+    client = AielClient(base_url=os.environ["AIEL_BASE_URL"], workspace_id=workspace, project_id=project)
     connections = client.integrations.list(workspace, project)
 
     def the(provider: str) -> str:
@@ -32,8 +33,9 @@ def connect() -> tuple[Systems, AIELLangGraphMemory]:
             raise LookupError(f"The project needs one connection of the provider {provider}, and has {len(found)}.")
         return found[0]
 
-    where = {"client": client, "workspace_id": workspace, "project_id": project}
-    chat = ChatOpenAI(**where, connection_id=the("openai"), model=MODEL)
-    shop = RemotePostgres(**where, connection_id=the("postgres"))
-    memory = AIELLangGraphMemory(RemoteSaver(**where))
-    return Systems(AIELLangChainChatModel(OpenAIChatModelAdapter(chat)), shop), memory
+    chat = ChatOpenAI(client=client, workspace_id=workspace, project_id=project, connection_id=the("openai"), model=MODEL)
+    return Systems(
+        chat=AIELLangChainChatModel(OpenAIChatModelAdapter(chat)),
+        shop=RemotePostgres(client, connection_id=the("postgres")),
+        memory=AIELLangGraphMemory(RemoteSaver(client)),
+    )

@@ -1,7 +1,7 @@
 """What goes through the agent: what customers send and get, what the model answers, and what one conversation consists of."""
 
 from operator import add
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -56,8 +56,8 @@ class State(TypedDict):
 
     customer_id: int
     lines: Annotated[list[Line], add]
-    topic: str
-    order_id: int | None
+    topic: NotRequired[str]
+    order_id: NotRequired[int | None]
     order: dict[str, Any] | None
     earlier: dict[str, Any] | None
     action: str
