@@ -22,6 +22,7 @@ class Inside:
     tier = "gvisor"
     groups = None
     landlock_abi = 0
+    imports = ()  # each sandbox has an interpreter of its own, and imports what its snapshot asks for
     app, socket = "/app", "/run/plane.sock"
 
     def __init__(self, bundle, memory_in_cgroup, uid):

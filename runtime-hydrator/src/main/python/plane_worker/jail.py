@@ -76,6 +76,15 @@ def _others_may_read(folder):
         path = os.path.dirname(path)
 
 
+def bundle_imports(bundle):
+    """The modules of ``imports.txt``: what the bundle's fork server imports once, for all its workers."""
+    try:
+        with open(os.path.join(bundle, "imports.txt"), encoding="ascii") as file:
+            return file.read().split()
+    except FileNotFoundError:
+        return []
+
+
 class Jail:
     """One tier, as the zygote and its workers go through it.
 
@@ -90,6 +99,7 @@ class Jail:
         self.slots = int(config.get("slots") or 0)
         self.app, self.store, self.socket = None, os.path.realpath(config["store"]), config["socket"]
         self.bundle = bundle_folders(config["bundle"]) if config.get("bundle") else []
+        self.imports = bundle_imports(config["bundle"]) if config.get("bundle") else []
         capabilities = syscalls.effective_capabilities() if syscalls.supported() else 0
         needed = (CAP_SYS_ADMIN, CAP_SETUID, CAP_SETGID, CAP_SETPCAP, CAP_KILL)
         self.privileged = (os.geteuid() == 0 and all(capabilities >> c & 1 for c in needed)

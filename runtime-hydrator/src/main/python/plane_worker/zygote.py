@@ -50,8 +50,9 @@ def preload(jail):
         sys.path.append(folder)
     import asyncio
     import concurrent.futures.thread  # noqa: F401
-    import importlib.metadata  # noqa: F401
+    import importlib.metadata
     import logging  # noqa: F401
+    import threading
     import aiel_runtime.runner
     import aiel_sdk
     for name in ("jsonschema", "packaging.requirements", "pydantic.json_schema"):
@@ -59,6 +60,14 @@ def preload(jail):
             __import__(name)
         except ImportError as problem:
             raise ImportError("the bundle must hold %s: %s" % (name.split(".")[0], problem)) from None
+    for name in jail.imports:
+        try:
+            importlib.import_module(name)
+        except ImportError as problem:
+            raise ImportError("the bundle's imports.txt names %s: %s" % (name, problem)) from None
+    if threading.active_count() > 1:
+        raise ImportError("importing the bundle started a thread (%s), which a process that forks must not have"
+                          % ", ".join(t.name for t in threading.enumerate() if t is not threading.main_thread()))
     from . import adapter, capture, exports, loading  # noqa: F401
     if jail.tier == "namespaces":
         _dry_run(jail.app, asyncio, adapter, exports, loading)

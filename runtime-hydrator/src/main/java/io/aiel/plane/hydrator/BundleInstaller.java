@@ -21,10 +21,11 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
-import java.util.stream.Stream;
+import java.util.regex.Pattern;
 
 /**
  * Installs worker bundles: locked sets of Python packages, wheels only, every file checked against a hash in the lock file that
@@ -33,8 +34,14 @@ import java.util.stream.Stream;
  */
 final class BundleInstaller {
     private static final ReentrantLock IN_PROCESS = new ReentrantLock();
+    /** Every bundle holds what the plane's side of a worker needs, and what its fork server is to import. */
     private static final String CHECK =
-            "import sys; sys.path.append(sys.argv[1]); import aiel_sdk, aiel_runtime.runner, jsonschema, packaging";
+            "import importlib, sys; sys.path.append(sys.argv[1]); import aiel_sdk, aiel_runtime.runner, jsonschema, packaging;"
+                    + " [importlib.import_module(name) for name in sys.argv[2:]]";
+
+    private static final String IMPORTS = "imports.txt";
+    /** A bundle's folder: its name and 16 digits of its content's digest. */
+    private static final Pattern FOLDER = Pattern.compile("[a-z][a-z0-9-]{0,30}-[0-9a-f]{16}");
 
     private final Path bundles;
     private final Path tools;
@@ -50,20 +57,18 @@ final class BundleInstaller {
         this.progress = progress;
     }
 
-    /** The folder of this bundle, after installing it if it is not there. */
-    Path install(String name) throws HydratorFailure, InterruptedException {
-        if (!name.matches("[a-z][a-z0-9-]{0,30}")) {
-            throw new HydratorFailure("a bundle's name has lower-case letters, digits and hyphens");
-        }
-        return install(name, ShippedFiles.text("bundles/" + name + "/requirements.lock"), BundleCheck.Limits.DEFAULT);
+    /** Where a bundle is, or would be. */
+    Path folder(BundleLock lock) {
+        return bundles.resolve(lock.folder(python));
     }
 
-    /** Likewise, from this lock file. */
-    Path install(String name, String lock, BundleCheck.Limits limits) throws HydratorFailure, InterruptedException {
-        Path target = bundles.resolve(name + "-" + key(lock));
+    /** The folder of this bundle, after installing it if it is not there. */
+    Path install(BundleLock lock, BundleCheck.Limits limits) throws HydratorFailure, InterruptedException {
+        Path target = folder(lock);
         if (Files.isDirectory(target)) {
             return target;
         }
+        String name = lock.name();
         long started = System.nanoTime();
         try {
             Trees.open(bundles);
@@ -72,7 +77,7 @@ final class BundleInstaller {
                 if (!Files.isDirectory(target)) {
                     sweep(bundles);
                     progress.accept("Installing worker bundle '" + name + "' for Python " + python.version() + " ("
-                            + lock.lines().filter(line -> line.contains("==")).count() + " locked packages)");
+                            + lock.packages() + " locked packages)");
                     installInto(target, lock, limits);
                     progress.accept("Worker bundle '" + name + "' is ready after "
                             + TimeUnit.NANOSECONDS.toSeconds(System.nanoTime() - started) + " s");
@@ -85,12 +90,44 @@ final class BundleInstaller {
         return target;
     }
 
-    private void installInto(Path target, String lock, BundleCheck.Limits limits)
+    /** Deletes the folders of bundles but those named, and those that a process uses. */
+    List<Path> collect(Set<String> wanted) throws HydratorFailure, InterruptedException {
+        List<Path> deleted = new ArrayList<>();
+        if (!Files.isDirectory(bundles)) {
+            return deleted;
+        }
+        try {
+            locked(bundles.resolve(".lock"), () -> {
+                sweep(bundles);
+                for (Path folder : Trees.children(bundles)) {
+                    String name = String.valueOf(folder.getFileName());
+                    if (!FOLDER.matcher(name).matches() || wanted.contains(name)) {
+                        continue;
+                    }
+                    Optional<BundleUse> alone = BundleUse.alone(folder);
+                    if (alone.isPresent()) {
+                        try (BundleUse _ = alone.get()) {
+                            Trees.delete(folder);
+                            deleted.add(folder);
+                        }
+                    } else {
+                        progress.accept("Keeping " + name + ": a running server uses it");
+                    }
+                }
+            });
+        } catch (IOException e) {
+            throw new HydratorFailure("old bundles cannot be deleted below " + bundles + ": " + e, e);
+        }
+        return deleted;
+    }
+
+    private void installInto(Path target, BundleLock lock, BundleCheck.Limits limits)
             throws HydratorFailure, IOException, InterruptedException {
         Path temporary = Files.createTempDirectory(bundles, "tmp-");
         try {
             Path requirements = temporary.resolve("requirements.lock");
-            Files.writeString(requirements, lock);
+            Files.writeString(requirements, lock.text());
+            Files.writeString(temporary.resolve(IMPORTS), String.join("\n", lock.imports()));
             Path site = Files.createDirectory(temporary.resolve("site"));
             Optional<HydratorFailure> why = installWithUv(requirements, site);
             if (why.isPresent()) {
@@ -101,7 +138,10 @@ final class BundleInstaller {
             }
             BundleCheck.check(site, limits);
             progress.accept("Checking that the bundle imports");
-            run(List.of(python.executable().toString(), "-I", "-S", "-B", "-c", CHECK, site.toString()), "the check");
+            List<String> check = new ArrayList<>(
+                    List.of(python.executable().toString(), "-I", "-S", "-B", "-c", CHECK, site.toString()));
+            check.addAll(lock.imports());
+            run(check, "the check");
             Trees.makeReadOnly(temporary);
             Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
         } finally {
@@ -250,12 +290,10 @@ final class BundleInstaller {
 
     /** Removes what an interrupted installation left; only under the lock. */
     private static void sweep(Path folder) throws IOException {
-        try (Stream<Path> children = Files.list(folder)) {
-            for (Path child : (Iterable<Path>) children::iterator) {
-                Path name = child.getFileName();
-                if (name != null && name.toString().startsWith("tmp-")) {
-                    Trees.delete(child);
-                }
+        for (Path child : Trees.children(folder)) {
+            Path name = child.getFileName();
+            if (name != null && name.toString().startsWith("tmp-")) {
+                Trees.delete(child);
             }
         }
     }

@@ -22,14 +22,16 @@ final class Describer {
     private static final int WAITING_MAX = 64;
 
     private final HydratorSettings settings;
+    private final WorkerBundles bundles;
     private final WorkerForks forks;
     private final ExecutorService starts;
     private final Semaphore places;
     private final AtomicInteger waiting = new AtomicInteger();
 
     /** @param starts where workers are started and waited for, which blocks */
-    Describer(HydratorSettings settings, WorkerForks forks, ExecutorService starts) {
+    Describer(HydratorSettings settings, WorkerBundles bundles, WorkerForks forks, ExecutorService starts) {
         this.settings = settings;
+        this.bundles = bundles;
         this.forks = forks;
         this.starts = starts;
         this.places = new Semaphore(settings.pools().describesMax());
@@ -63,6 +65,12 @@ final class Describer {
     private DescribeReport describeNow(SnapshotFiles files) throws InterruptedException {
         long wait = settings.times().queueMax().toMillis()
                 + settings.times().describeMax().toMillis();
+        try {
+            // A bundle that is being installed must not hold a place that others could use.
+            bundles.take(files.bundle(), settings.times().startMax());
+        } catch (HydratorFailure e) {
+            return new DescribeReport.Unavailable(ErrorCode.NOT_READY, String.valueOf(e.getMessage()));
+        }
         if (!places.tryAcquire(wait, TimeUnit.MILLISECONDS)) {
             return new DescribeReport.Unavailable(ErrorCode.CAPACITY_EXHAUSTED, "no worker for validation became free");
         }

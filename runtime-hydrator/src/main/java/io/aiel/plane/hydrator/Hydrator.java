@@ -1,6 +1,7 @@
 package io.aiel.plane.hydrator;
 
 import io.aiel.plane.vocabulary.Decision;
+import java.util.Set;
 import java.util.concurrent.CompletionStage;
 
 /**
@@ -16,6 +17,12 @@ public interface Hydrator extends AutoCloseable {
 
     /** Loads a snapshot's files in a sandbox without network and reports what it exports or why it cannot be loaded. */
     CompletionStage<DescribeReport> describe(SnapshotFiles files);
+
+    /** The names of the worker bundles that this server has or can have. Reads a folder. */
+    Set<String> bundles();
+
+    /** Begins to install and start a bundle that does not serve yet, so that the first to need it need not wait; returns at once. */
+    void prepare(String bundle);
 
     /** What is running and whether it is what the operator demanded. */
     HydratorStatus status();

@@ -17,7 +17,7 @@ import java.util.Optional;
  * @param minimum the weakest tier that will do; when empty, the named one, and {@code namespaces} for {@code auto}
  * @param runsc the program of tier {@code gvisor}; when empty, the one on the usual path
  * @param uidBase as root: the first of the user ids that workers get
- * @param bundles the worker bundles to offer
+ * @param bundles the worker bundles that serve from the start; others are installed when they are first needed
  * @param egress what workers with a network may do
  * @param storeBytesMax snapshots kept on this machine's disk; the least recently used ones go first
  */

@@ -6,12 +6,16 @@ import io.aiel.plane.vocabulary.ErrorCode;
 import io.aiel.plane.vocabulary.ExecutionOutcome;
 import io.aiel.plane.vocabulary.JsonText;
 import io.aiel.plane.vocabulary.Usage;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.Queue;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
@@ -28,6 +32,7 @@ import java.util.function.Consumer;
  */
 public final class ProcessHydrator implements Hydrator {
     private static final System.Logger LOG = System.getLogger(ProcessHydrator.class.getName());
+    private static final Duration ZYGOTE_START_MAX = Duration.ofSeconds(40);
     private static final String UNPROTECTED =
             "isolation is 'none': what is pushed to this server may read, change and send"
                     + " whatever the server's user may. For one developer's own code only; leave out isolation=none to be protected";
@@ -39,9 +44,13 @@ public final class ProcessHydrator implements Hydrator {
     private final SnapshotStore store;
     private final EgressProxy egress;
     private final WorkerServer server;
+    private final WorkerBundles bundles;
     private final WorkerForks forks;
     private final WorkerPools pools;
     private final Describer describer;
+    /** That this process uses the bundles it opened: no collection deletes them. */
+    private final Queue<BundleUse> uses = new ConcurrentLinkedQueue<>();
+
     private final CompletableFuture<HydratorStatus> started = new CompletableFuture<>();
     private final AtomicBoolean closed = new AtomicBoolean();
     private volatile String notReady = "worker bundles are being installed";
@@ -70,9 +79,10 @@ public final class ProcessHydrator implements Hydrator {
             egress.close();
             throw e;
         }
-        this.forks = new WorkerForks(settings, store, server, timer);
+        this.bundles = new WorkerBundles(settings.bundles(), new BundleLocks(data));
+        this.forks = new WorkerForks(settings, bundles, store, server, timer);
         this.pools = new WorkerPools(settings, forks, starts, timer);
-        this.describer = new Describer(settings, forks, starts);
+        this.describer = new Describer(settings, bundles, forks, starts);
     }
 
     /**
@@ -98,24 +108,11 @@ public final class ProcessHydrator implements Hydrator {
         try {
             Python python = Python.find(settings.python(), System.getenv());
             Path code = WorkerCode.extract(settings.dataDir().toAbsolutePath().resolve("python"));
-            BundleInstaller installer = new BundleInstaller(
-                    settings.dataDir().toAbsolutePath(),
-                    python,
-                    settings.times().installMax(),
-                    progress);
             tier = Tiers.choose(settings, python.executable(), code);
+            bundles.openWith(name -> open(name, python, code));
             for (String name : settings.bundles()) {
-                Path bundle = installer.install(name);
-                notReady = "the fork server of bundle " + name + " is starting";
-                Zygote.Place place = new Zygote.Place(
-                        python.executable(), code, bundle, store.root(), server.path(), server.folder(), forks.slots());
-                Zygotes zygotes = new Zygotes(place, settings.withIsolation(tier), pools::onNewZygote);
-                if (!forks.add(name, zygotes)) {
-                    zygotes.close();
-                    return;
-                }
-                Zygote zygote = zygotes.take(Duration.ofSeconds(40));
-                isolation = zygote.isolation();
+                Duration most = settings.times().installMax().plus(ZYGOTE_START_MAX);
+                isolation = bundles.take(name, most).take(ZYGOTE_START_MAX).isolation();
             }
             if (unprotected()) {
                 LOG.log(System.Logger.Level.WARNING, UNPROTECTED);
@@ -140,6 +137,26 @@ public final class ProcessHydrator implements Hydrator {
             LOG.log(System.Logger.Level.ERROR, "workers are not ready: {0}", notReady);
         }
         started.complete(status());
+    }
+
+    /** Installs a bundle unless it is there, and starts its fork server. */
+    private Zygotes open(String name, Python python, Path code) throws HydratorFailure, InterruptedException {
+        Path data = settings.dataDir().toAbsolutePath();
+        BundleInstaller installer =
+                new BundleInstaller(data, python, settings.times().installMax(), progress);
+        BundleLock lock = new BundleLocks(data).find(name);
+        try {
+            // First, so that no collection can come between.
+            uses.add(BundleUse.of(installer.folder(lock)));
+        } catch (IOException e) {
+            throw new HydratorFailure("the worker bundle " + name + " cannot be marked as used: " + e, e);
+        }
+        Path bundle = installer.install(lock, BundleCheck.Limits.DEFAULT);
+        return new Zygotes(
+                new Zygote.Place(
+                        python.executable(), code, bundle, store.root(), server.path(), server.folder(), forks.slots()),
+                settings.withIsolation(tier),
+                pools::onNewZygote);
     }
 
     // ---- the door
@@ -178,7 +195,7 @@ public final class ProcessHydrator implements Hydrator {
             job.settle(new ExecutionOutcome.Ended(ErrorCode.ISOLATION_UNAVAILABLE, impossible.get(), Usage.NONE));
             return job;
         }
-        if (!forks.has(key.bundle())) {
+        if (!bundles.has(key.bundle())) {
             job.settle(new ExecutionOutcome.Ended(
                     ErrorCode.NOT_READY, "this server has no worker bundle named " + key.bundle(), Usage.NONE));
             return job;
@@ -219,6 +236,16 @@ public final class ProcessHydrator implements Hydrator {
                 : CompletableFuture.completedFuture(new DescribeReport.Unavailable(ErrorCode.NOT_READY, notReady));
     }
 
+    @Override
+    public Set<String> bundles() {
+        return bundles.names();
+    }
+
+    @Override
+    public void prepare(String bundle) {
+        bundles.prepare(bundle);
+    }
+
     /** The socket that workers connect back to. */
     Path socket() {
         return server.path();
@@ -227,7 +254,7 @@ public final class ProcessHydrator implements Hydrator {
     @Override
     public HydratorStatus status() {
         WorkerPools.Count workers = pools.count();
-        String trouble = notReady.isEmpty() ? forks.trouble() : notReady;
+        String trouble = notReady.isEmpty() ? bundles.trouble() : notReady;
         boolean ready = trouble.isEmpty();
         String summary = unprotected() ? UNPROTECTED : "isolation " + tier + " holds";
         return new HydratorStatus(ready, ready ? summary : trouble, isolation, workers.idle(), workers.busy());
@@ -246,7 +273,7 @@ public final class ProcessHydrator implements Hydrator {
         notReady = "the server stops";
         pools.close();
         try {
-            forks.close();
+            bundles.close(settings.times().stopMax().plusSeconds(10));
             starts.shutdown();
             if (!starts.awaitTermination(2, TimeUnit.SECONDS)) {
                 starts.shutdownNow();
@@ -255,6 +282,7 @@ public final class ProcessHydrator implements Hydrator {
             Thread.currentThread().interrupt();
             starts.shutdownNow();
         }
+        uses.forEach(BundleUse::close);
         server.close();
         egress.close();
         timer.shutdownNow();

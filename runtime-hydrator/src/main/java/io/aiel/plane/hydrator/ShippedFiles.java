@@ -11,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Collections;
 import java.util.Map;
+import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.jar.JarEntry;
@@ -33,6 +34,13 @@ final class ShippedFiles {
         } catch (IOException e) {
             throw new HydratorFailure("cannot read " + path + " out of this build", e);
         }
+    }
+
+    /** One file's text; empty when this build has no such file. */
+    static Optional<String> optionalText(String path) throws HydratorFailure {
+        return ShippedFiles.class.getClassLoader().getResource(ROOT + path) == null
+                ? Optional.empty()
+                : Optional.of(text(path));
     }
 
     /** All files below {@code folder}, by their path relative to it. {@code marker} is a file that is surely there. */

@@ -2,11 +2,9 @@ package io.aiel.plane.hydrator;
 
 import io.aiel.plane.hydrator.protocol.WorkerLimits;
 import io.aiel.plane.vocabulary.Digest;
-import java.util.ArrayList;
+import java.time.Duration;
 import java.util.BitSet;
-import java.util.List;
 import java.util.Map;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.atomic.AtomicLong;
 
@@ -19,12 +17,10 @@ final class WorkerForks {
     private final SnapshotStore store;
     private final WorkerServer server;
     private final ScheduledExecutorService timer;
-    private final Map<String, Zygotes> bundles = new ConcurrentHashMap<>();
+    private final WorkerBundles bundles;
     private final AtomicLong workerNumbers = new AtomicLong();
     private final int slots;
-    // Under this object's monitor:
-    private final BitSet usedSlots = new BitSet();
-    private boolean closed;
+    private final BitSet usedSlots = new BitSet(); // under this object's monitor
 
     /** An owner of a worker that belongs to no pool. */
     private final class Single implements Worker.Owner {
@@ -40,8 +36,14 @@ final class WorkerForks {
         }
     }
 
-    WorkerForks(HydratorSettings settings, SnapshotStore store, WorkerServer server, ScheduledExecutorService timer) {
+    WorkerForks(
+            HydratorSettings settings,
+            WorkerBundles bundles,
+            SnapshotStore store,
+            WorkerServer server,
+            ScheduledExecutorService timer) {
         this.settings = settings;
+        this.bundles = bundles;
         this.store = store;
         this.server = server;
         this.timer = timer;
@@ -51,29 +53,6 @@ final class WorkerForks {
     /** How many workers there may be, those that are ending included. */
     int slots() {
         return slots;
-    }
-
-    /** Takes the zygotes of a bundle over, to close them too; false when this is closed already. */
-    synchronized boolean add(String bundle, Zygotes zygotes) {
-        if (!closed) {
-            bundles.put(bundle, zygotes);
-        }
-        return !closed;
-    }
-
-    boolean has(String bundle) {
-        return bundles.containsKey(bundle);
-    }
-
-    /** Why no worker of some bundle can be made now; empty when all can. */
-    String trouble() {
-        for (Zygotes zygotes : bundles.values()) {
-            if (zygotes.now().isEmpty()) {
-                String why = zygotes.trouble();
-                return why.isEmpty() ? "the fork server is being replaced" : why;
-            }
-        }
-        return "";
     }
 
     /** A worker of a pool, loading. Whoever owns it hears of its start. */
@@ -106,11 +85,8 @@ final class WorkerForks {
         boolean done = false;
         int slot = -1;
         try {
-            Zygotes zygotes = bundles.get(bundle);
-            if (zygotes == null) {
-                throw new HydratorFailure("this server has no worker bundle named " + bundle);
-            }
-            Zygote zygote = zygotes.take(settings.times().startMax());
+            Duration startMax = settings.times().startMax();
+            Zygote zygote = bundles.take(bundle, startMax).take(startMax);
             slot = takeSlot();
             Worker worker = new Worker(
                     "w" + workerNumbers.incrementAndGet(),
@@ -155,19 +131,5 @@ final class WorkerForks {
         server.forget(worker);
         worker.snapshot().close();
         freeSlot(worker.slot());
-    }
-
-    /** Ends all zygotes, and with them their workers. */
-    void close() throws InterruptedException {
-        synchronized (this) {
-            closed = true;
-        }
-        List<Thread> closing = new ArrayList<>();
-        for (Zygotes zygotes : bundles.values()) {
-            closing.add(Thread.ofVirtual().start(zygotes::close));
-        }
-        for (Thread thread : closing) {
-            thread.join(settings.times().stopMax().plusSeconds(10));
-        }
     }
 }

@@ -153,7 +153,7 @@ class BundleInstallerTest {
                         Python.find(Optional.empty(), System.getenv()),
                         Duration.ofMinutes(3),
                         progress::add)
-                .install("wrong", lock, limits);
+                .install(new BundleLock("wrong", lock, List.of(), false), limits);
     }
 
     /** Bundles of this test, folders of interrupted installations, and what got out. */

@@ -48,6 +48,10 @@ final class Plane implements AutoCloseable {
         final Map<Digest, byte[]> blobs = new ConcurrentHashMap<>();
 
         SnapshotFiles add(Map<String, String> texts) {
+            return add("minimal", texts);
+        }
+
+        SnapshotFiles add(String bundle, Map<String, String> texts) {
             List<SnapshotFiles.Entry> entries = new ArrayList<>();
             new TreeMap<>(texts).forEach((path, text) -> {
                 byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
@@ -55,7 +59,7 @@ final class Plane implements AutoCloseable {
                 blobs.put(digest, bytes);
                 entries.add(new SnapshotFiles.Entry(path, digest, bytes.length));
             });
-            SnapshotFiles made = new SnapshotFiles(Digest.of(entries.toString()), "minimal", entries);
+            SnapshotFiles made = new SnapshotFiles(Digest.of(bundle + entries), bundle, entries);
             files.put(made.key(), made);
             return made;
         }
@@ -176,7 +180,7 @@ final class Plane implements AutoCloseable {
                         project,
                         Optional.of("production"),
                         new SnapshotRef(snapshot.key(), snapshot.key().hex()),
-                        "minimal",
+                        snapshot.bundle(),
                         Optional.empty()),
                 new JsonText(request),
                 timeout,

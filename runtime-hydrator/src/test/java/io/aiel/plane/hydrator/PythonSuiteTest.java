@@ -54,7 +54,8 @@ class PythonSuiteTest {
         assertThat(suite.resolve("harness.py")).exists();
         Python python = Python.find(Optional.empty(), System.getenv());
         Path data = Plane.DATA.toAbsolutePath();
-        Path bundle = new BundleInstaller(data, python, Duration.ofMinutes(10), System.out::println).install("minimal");
+        Path bundle = new BundleInstaller(data, python, Duration.ofMinutes(10), System.out::println)
+                .install(new BundleLocks(data).find("minimal"), BundleCheck.Limits.DEFAULT);
 
         List<String> discover = new ArrayList<>(Namespaces.ofItsOwn("--mount"));
         discover.addAll(List.of(python.executable().toString(), "-B", "-m", "unittest", "discover", "-v"));

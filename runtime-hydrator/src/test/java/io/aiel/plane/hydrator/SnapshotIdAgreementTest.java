@@ -113,9 +113,9 @@ class SnapshotIdAgreementTest {
 
     private static List<String> computed(Path folder, List<Map<String, String>> trees) throws Exception {
         Python python = Python.find(Optional.empty(), System.getenv());
-        Path bundle = new BundleInstaller(
-                        Plane.DATA.toAbsolutePath(), python, Duration.ofMinutes(5), System.out::println)
-                .install("minimal");
+        Path data = Plane.DATA.toAbsolutePath();
+        Path bundle = new BundleInstaller(data, python, Duration.ofMinutes(5), System.out::println)
+                .install(new BundleLocks(data).find("minimal"), BundleCheck.Limits.DEFAULT);
         ArrayNode input = Plane.JSON.createArrayNode();
         trees.forEach(tree -> {
             ObjectNode object = input.addObject();

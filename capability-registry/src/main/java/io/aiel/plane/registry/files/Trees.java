@@ -35,6 +35,14 @@ public final class Trees {
                 .map(row -> new Totals(((Number) row[0]).longValue(), ((Number) row[1]).longValue()));
     }
 
+    /**
+     * Has the tree sealed anew although no file changed, because what it is validated with did; a project without a tree has nothing
+     * to seal. Fire {@link TreeChanged} once the transaction is through.
+     */
+    public static Uni<Void> toBeSealedAnew(Mutiny.Session session, ProjectScope scope, Cause cause) {
+        return changed(session, scope, 0, 0, Duration.ZERO, cause);
+    }
+
     /** Counts a change; the row must be locked. */
     static Uni<Void> changed(
             Mutiny.Session session, ProjectScope scope, long files, long bytes, Duration quiet, Cause cause) {

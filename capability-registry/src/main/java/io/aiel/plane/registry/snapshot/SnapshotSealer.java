@@ -301,10 +301,12 @@ public class SnapshotSealer {
 
     private Uni<SealOutcome> seal(ProjectScope scope, Leased leased) {
         Digest tree = Manifest.tree(leased.files());
-        String bundle = validator.bundle();
-        return known(scope, tree, bundle)
-                .chain(known ->
-                        known.isPresent() ? finish(scope, leased, known.get()) : judge(scope, leased, tree, bundle));
+        return validator
+                .bundle(scope)
+                .chain(bundle -> known(scope, tree, bundle)
+                        .chain(known -> known.isPresent()
+                                ? finish(scope, leased, known.get())
+                                : judge(scope, leased, tree, bundle)));
     }
 
     /** The same files under the same bundle were judged valid before: that judgement holds. */

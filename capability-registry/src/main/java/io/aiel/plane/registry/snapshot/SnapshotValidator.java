@@ -12,8 +12,8 @@ import java.util.Optional;
  * hydrator. Thread-safe; must not block the thread that calls it.
  */
 public interface SnapshotValidator {
-    /** The bundle that trees are validated with now; the same tree under another bundle is another snapshot. */
-    String bundle();
+    /** The bundle that the project's trees are validated with now; the same tree under another bundle is another snapshot. */
+    Uni<String> bundle(ProjectScope scope);
 
     /** Judges the tree. A failure of the {@code Uni} counts as {@link Validation.Unavailable}. */
     Uni<Validation> validate(Candidate candidate);

@@ -37,7 +37,7 @@ public interface HydratorConfig {
     @WithDefault("200000")
     int uidBase();
 
-    /** The worker bundles to install and offer. */
+    /** The worker bundles that serve from the start; others are installed when a project first needs them. */
     @WithDefault("minimal")
     List<String> bundles();
 

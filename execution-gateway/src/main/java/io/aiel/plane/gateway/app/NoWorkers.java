@@ -12,6 +12,7 @@ import io.aiel.plane.vocabulary.ErrorCode;
 import io.aiel.plane.vocabulary.ExecutionOutcome;
 import io.aiel.plane.vocabulary.JsonText;
 import io.aiel.plane.vocabulary.Usage;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 
@@ -37,6 +38,14 @@ final class NoWorkers implements Hydrator {
     public CompletionStage<DescribeReport> describe(SnapshotFiles files) {
         return CompletableFuture.completedStage(new DescribeReport.Unavailable(ErrorCode.NOT_READY, WHY));
     }
+
+    @Override
+    public Set<String> bundles() {
+        return Set.of();
+    }
+
+    @Override
+    public void prepare(String bundle) {}
 
     @Override
     public HydratorStatus status() {

@@ -1,27 +1,28 @@
 package io.aiel.plane.gateway.app;
 
+import io.aiel.plane.gateway.identity.ProjectSettings;
 import io.aiel.plane.hydrator.DescribeReport;
 import io.aiel.plane.hydrator.Hydrator;
 import io.aiel.plane.hydrator.SnapshotFiles;
 import io.aiel.plane.registry.snapshot.SnapshotValidator;
+import io.aiel.plane.vocabulary.ProjectScope;
 import io.smallrye.mutiny.Uni;
 import jakarta.inject.Singleton;
 
 /** Judges trees by loading them in the hydrator's sandbox. Blocks nobody; completes on a thread of the hydrator. */
 @Singleton
 class SandboxValidator implements SnapshotValidator {
-    /** The only bundle that there is yet. */
-    private static final String BUNDLE = "minimal";
-
     private final Hydrator hydrator;
+    private final ProjectSettings settings;
 
-    SandboxValidator(Hydrator hydrator) {
+    SandboxValidator(Hydrator hydrator, ProjectSettings settings) {
         this.hydrator = hydrator;
+        this.settings = settings;
     }
 
     @Override
-    public String bundle() {
-        return BUNDLE;
+    public Uni<String> bundle(ProjectScope scope) {
+        return settings.runtimeNow(scope);
     }
 
     @Override

@@ -136,7 +136,7 @@ final class DemoCommand implements Callable<Integer> {
         if (Files.isDirectory(bundles)) {
             try (Stream<Path> found = Files.list(bundles)) {
                 Optional<Path> site = found.filter(
-                                bundle -> bundle.getFileName().toString().startsWith("minimal-"))
+                                bundle -> bundle.getFileName().toString().matches("minimal-[0-9a-f]{16}"))
                         .map(bundle -> bundle.resolve("site"))
                         .filter(packages -> Files.isDirectory(packages.resolve("aiel_cli")))
                         .max(Comparator.comparingLong(

@@ -30,6 +30,7 @@ public final class ProjectSettings {
     private static final int CHARACTERS_MAX = 16 * 1024;
     private static final int ORIGINS_MAX = 20;
     private static final int HOSTS_MAX = 20;
+    private static final Pattern RUNTIME = Pattern.compile("[a-z][a-z0-9-]{0,30}");
     private static final Duration REMEMBERED = Duration.ofSeconds(2);
     private static final int REMEMBERED_MAX = 10_000;
 
@@ -52,6 +53,7 @@ public final class ProjectSettings {
             String workspace,
             boolean strictOutput,
             boolean workerApi,
+            String runtime,
             Set<String> origins,
             Optional<Set<String>> callbackHosts) {}
 
@@ -63,6 +65,14 @@ public final class ProjectSettings {
     /** Whether the code of the project's executions may ask the plane's own API. */
     Uni<Boolean> workerApi(ProjectScope scope) {
         return find(scope.project()).map(found -> found.map(Known::workerApi).orElse(false));
+    }
+
+    /**
+     * The worker bundle that the project's snapshots are validated with from now on. Asks the database each time: a push right after
+     * a change is judged by the change.
+     */
+    public Uni<String> runtimeNow(ProjectScope scope) {
+        return lookUp(scope.project()).map(found -> found.map(Known::runtime).orElse(Runtimes.DEFAULT));
     }
 
     /** The origins whose pages may call the project's HTTP handlers; empty for a project that is not there, too. */
@@ -79,18 +89,20 @@ public final class ProjectSettings {
     }
 
     private Uni<Optional<Known>> find(ProjectId project) {
-        return known.get(
-                project,
-                key -> database.preparedQuery("SELECT workspace_id, settings FROM projects WHERE id = $1")
-                        .execute(Tuple.of(key.value()))
-                        .map(rows -> {
-                            var row = rows.iterator();
-                            return row.hasNext() ? Optional.of(row.next()) : Optional.<Row>empty();
-                        })
-                        .map(row -> row.map(it -> read(it.getString("workspace_id"), it.getString("settings"))))
-                        .ifNoItem()
-                        .after(lookupTimeout)
-                        .fail());
+        return known.get(project, this::lookUp);
+    }
+
+    private Uni<Optional<Known>> lookUp(ProjectId project) {
+        return database.preparedQuery("SELECT workspace_id, settings FROM projects WHERE id = $1")
+                .execute(Tuple.of(project.value()))
+                .map(rows -> {
+                    var row = rows.iterator();
+                    return row.hasNext() ? Optional.of(row.next()) : Optional.<Row>empty();
+                })
+                .map(row -> row.map(it -> read(it.getString("workspace_id"), it.getString("settings"))))
+                .ifNoItem()
+                .after(lookupTimeout)
+                .fail();
     }
 
     private static Known read(String workspace, String settings) {
@@ -105,6 +117,7 @@ public final class ProjectSettings {
                     workspace,
                     read.path("output_schema").asText().equals("strict"),
                     read.path("worker_api").asBoolean(),
+                    runtime(read),
                     Set.copyOf(origins),
                     callbackHosts.isArray() ? Optional.of(Set.copyOf(hosts)) : Optional.empty());
         } catch (JsonProcessingException e) {
@@ -113,7 +126,7 @@ public final class ProjectSettings {
     }
 
     /** The settings as they are kept, when nothing in them is wrong. */
-    static String text(Fields fields, String pointer, @Nullable JsonNode settings) {
+    static String text(Fields fields, String pointer, @Nullable JsonNode settings, Runtimes runtimes) {
         if (settings == null || settings.isNull()) {
             return "{}";
         }
@@ -135,6 +148,7 @@ public final class ProjectSettings {
         if (!workerApi.isMissingNode() && !workerApi.isBoolean()) {
             fields.wrong(pointer + "/worker_api", "must be true or false");
         }
+        runtime(fields, pointer + "/runtime", settings.path("runtime"), runtimes);
         origins(fields, pointer + "/http", settings.path("http"));
         callbackHosts(fields, pointer + "/callbacks", settings.path("callbacks"));
         return text;
@@ -148,12 +162,40 @@ public final class ProjectSettings {
                 known.strictOutput() ? "strict" : "record",
                 "worker_api",
                 Boolean.toString(known.workerApi()),
+                "runtime",
+                known.runtime(),
                 "allowed_origins",
                 String.join(" ", new TreeSet<>(known.origins())),
                 "callback_hosts",
                 known.callbackHosts()
                         .map(hosts -> String.join(" ", new TreeSet<>(hosts)))
                         .orElse("all"));
+    }
+
+    /** The worker bundle that settings name, or the one of a project that names none. */
+    static String runtime(String settings) {
+        return read("", settings).runtime();
+    }
+
+    private static String runtime(JsonNode settings) {
+        return settings.path("runtime").asText(Runtimes.DEFAULT);
+    }
+
+    private static void runtime(Fields fields, String pointer, JsonNode runtime, Runtimes runtimes) {
+        if (runtime.isMissingNode()) {
+            return;
+        }
+        if (!runtime.isTextual() || !RUNTIME.matcher(runtime.asText()).matches()) {
+            fields.wrong(pointer, "must be the name of a worker bundle, such as \"ai\"");
+            return;
+        }
+        Set<String> names = runtimes.names();
+        if (!names.isEmpty() && !names.contains(runtime.asText())) {
+            fields.wrong(
+                    pointer,
+                    "must be a worker bundle of this server, which has " + String.join(", ", new TreeSet<>(names))
+                            + "; an operator adds others with ./plane bundle add");
+        }
     }
 
     private static void origins(Fields fields, String pointer, JsonNode http) {

@@ -2,11 +2,15 @@ package io.aiel.plane.gateway.identity;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.aiel.plane.gateway.http.CallContext;
+import io.aiel.plane.gateway.http.Causes;
 import io.aiel.plane.gateway.http.PlaneAction;
 import io.aiel.plane.gateway.http.Refusal;
+import io.aiel.plane.registry.files.TreeChanged;
+import io.aiel.plane.registry.files.Trees;
 import io.aiel.plane.vocabulary.TenantId;
 import io.aiel.plane.vocabulary.WorkspaceId;
 import io.smallrye.mutiny.Uni;
+import jakarta.enterprise.event.Event;
 import jakarta.inject.Inject;
 import jakarta.ws.rs.Consumes;
 import jakarta.ws.rs.GET;
@@ -17,6 +21,7 @@ import jakarta.ws.rs.Produces;
 import jakarta.ws.rs.QueryParam;
 import jakarta.ws.rs.core.MediaType;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.eclipse.microprofile.openapi.annotations.Operation;
 import org.eclipse.microprofile.openapi.annotations.media.Content;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
@@ -40,6 +45,12 @@ class WorkspacesResource {
 
     @Inject
     ControlPlane plane;
+
+    @Inject
+    Runtimes runtimes;
+
+    @Inject
+    Event<TreeChanged> trees;
 
     @POST
     @ResponseStatus(201)
@@ -93,17 +104,18 @@ class WorkspacesResource {
         Drafts.Project wanted = Fields.body(draft);
         String slug = fields.slug("/slug", wanted.slug());
         String name = fields.nameOr("/name", wanted.name(), slug);
-        String settings = ProjectSettings.text(fields, "/settings", wanted.settings());
+        String settings = ProjectSettings.text(fields, "/settings", wanted.settings(), runtimes);
         fields.check();
         ProjectRow row = plane.project(tenant(), workspace(), slug, name, settings);
         return plane.change(session -> plane.created(
-                        session,
-                        call.auditContext(),
-                        row,
-                        "project.created",
-                        row.id,
-                        Map.of("slug", slug, "workspace", row.workspaceId))
-                .map(_ -> Views.Project.of(row)));
+                                session,
+                                call.auditContext(),
+                                row,
+                                "project.created",
+                                row.id,
+                                Map.of("slug", slug, "workspace", row.workspaceId))
+                        .map(_ -> Views.Project.of(row)))
+                .invoke(() -> runtimes.prepare(ProjectSettings.runtime(settings)));
     }
 
     @GET
@@ -147,17 +159,37 @@ class WorkspacesResource {
             content = @Content(mediaType = "application/json", schema = @Schema(ref = "ProjectSettings")))
     public Uni<Views.Project> setSettings(@Nullable JsonNode settings) {
         Fields fields = new Fields();
-        String text = ProjectSettings.text(fields, "", Fields.body(settings));
+        String text = ProjectSettings.text(fields, "", Fields.body(settings), runtimes);
         fields.check();
-        return plane.change(
-                session -> session.find(ProjectRow.class, call.scope().project().value())
-                        .onItem()
-                        .ifNull()
-                        .failWith(Refusal::notFound)
-                        .invoke(row -> row.settings = text)
-                        .call(row -> plane.changed(
-                                session, call.auditContext(), "project.settings", row.id, ProjectSettings.facts(text)))
-                        .map(Views.Project::of));
+        String runtime = ProjectSettings.runtime(text);
+        AtomicBoolean other = new AtomicBoolean();
+        return plane.change(session -> {
+                    other.set(false); // a transaction may be tried again
+                    return session.find(ProjectRow.class, call.scope().project().value())
+                            .onItem()
+                            .ifNull()
+                            .failWith(Refusal::notFound)
+                            .invoke(row -> {
+                                other.set(!ProjectSettings.runtime(row.settings).equals(runtime));
+                                row.settings = text;
+                            })
+                            .call(row -> plane.changed(
+                                    session,
+                                    call.auditContext(),
+                                    "project.settings",
+                                    row.id,
+                                    ProjectSettings.facts(text)))
+                            .call(() -> other.get()
+                                    ? Trees.toBeSealedAnew(session, call.scope(), Causes.of(call))
+                                    : Uni.createFrom().voidItem())
+                            .map(Views.Project::of);
+                })
+                .invoke(() -> {
+                    if (other.get()) {
+                        runtimes.prepare(runtime);
+                        trees.fire(new TreeChanged(call.scope()));
+                    }
+                });
     }
 
     private TenantId tenant() {

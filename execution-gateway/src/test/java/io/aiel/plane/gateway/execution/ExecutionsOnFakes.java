@@ -313,6 +313,14 @@ abstract class ExecutionsOnFakes {
         }
 
         @Override
+        public Set<String> bundles() {
+            return Set.of("minimal");
+        }
+
+        @Override
+        public void prepare(String bundle) {}
+
+        @Override
         public HydratorStatus status() {
             return new HydratorStatus(true, "", new JsonText("{}"), 0, 0);
         }

@@ -1,10 +1,13 @@
 package io.aiel.plane.gateway.registry;
 
+import io.aiel.plane.gateway.identity.ProjectSettings;
+import io.aiel.plane.gateway.identity.Runtimes;
 import io.aiel.plane.registry.snapshot.SnapshotFile;
 import io.aiel.plane.registry.snapshot.SnapshotStore;
 import io.aiel.plane.registry.snapshot.SnapshotValidator;
 import io.aiel.plane.vocabulary.JsonText;
 import io.aiel.plane.vocabulary.ProjectId;
+import io.aiel.plane.vocabulary.ProjectScope;
 import io.quarkus.test.junit.QuarkusTestProfile;
 import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.inject.Alternative;
@@ -43,14 +46,16 @@ class FakeValidator implements SnapshotValidator {
     volatile boolean available = true;
 
     private final SnapshotStore store;
+    private final ProjectSettings settings;
 
-    FakeValidator(SnapshotStore store) {
+    FakeValidator(SnapshotStore store, ProjectSettings settings) {
         this.store = store;
+        this.settings = settings;
     }
 
     @Override
-    public String bundle() {
-        return "fake";
+    public Uni<String> bundle(ProjectScope scope) {
+        return settings.runtimeNow(scope).map(runtime -> runtime.equals(Runtimes.DEFAULT) ? "fake" : runtime);
     }
 
     @Override

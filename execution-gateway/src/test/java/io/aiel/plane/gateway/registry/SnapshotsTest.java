@@ -77,6 +77,33 @@ class SnapshotsTest {
         assertThat(resolve("first")).isInstanceOf(Resolution.UnknownCapability.class);
     }
 
+    /** Seen to fail: without {@code Trees.toBeSealedAnew} there is no second snapshot. */
+    @Test
+    void sealsTheSameFilesAnewUnderARuntimeThatTheProjectChoosesLater() {
+        project.push(ENTRY, 0, "# tool: greet\n").then().statusCode(200);
+        awaitTrue(() -> !deployments().isEmpty());
+
+        Response chosen = put("/settings", "{\"runtime\":\"ai\"}");
+
+        assertThat(chosen.statusCode()).as(chosen.asString()).isEqualTo(200);
+        awaitTrue(() -> get("/snapshots").<List<String>>path("items.bundle").equals(List.of("ai", "fake")));
+        awaitTrue(() -> deployments().size() == 2);
+        assertThat(put("/settings", "{\"runtime\":\"ai\",\"worker_api\":true}").statusCode())
+                .isEqualTo(200);
+        assertThat(resolve("greet")).isInstanceOf(Resolution.Found.class);
+        assertThat(get("/snapshots").<List<String>>path("items.bundle")).containsExactly("ai", "fake");
+    }
+
+    @Test
+    void refusesARuntimeThatIsNoBundle() {
+        for (String wrong : List.of("\"Not A Name\"", "7", "\"../minimal\"", "null")) {
+            Response refused = put("/settings", "{\"runtime\":" + wrong + "}");
+
+            assertThat(refused.statusCode()).as(wrong).isEqualTo(400);
+            assertThat(refused.asString()).contains("/runtime", "the name of a worker bundle");
+        }
+    }
+
     @Test
     void keepsARejectedSnapshotWithItsFindingsAndLeavesTheEnvironmentAsItWas() {
         project.push(ENTRY, 0, "# tool: greet\n").then().statusCode(200);
@@ -195,6 +222,10 @@ class SnapshotsTest {
 
     private Response get(String path) {
         return project.as().get(project.base() + path);
+    }
+
+    private Response put(String path, String body) {
+        return project.as().contentType("application/json").body(body).put(project.base() + path);
     }
 
     private Response post(String path, String body) {
