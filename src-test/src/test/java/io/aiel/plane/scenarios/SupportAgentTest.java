@@ -29,6 +29,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Properties;
 import java.util.TreeSet;
 import java.util.regex.Matcher;
@@ -94,7 +95,7 @@ class SupportAgentTest {
         Command command = Command.of("bash", "-eu", "-o", "pipefail", "-c", readme())
                 .in(PackagedPlane.repository())
                 .inACleanEnvironment()
-                .within(Duration.ofMinutes(3));
+                .within(Duration.ofMinutes(6));
         Map<String, String> variables = new HashMap<>(reader.shell());
         variables.putAll(Map.of(
                 "PLANE_URL", plane.uri().toString(),
@@ -106,6 +107,8 @@ class SupportAgentTest {
                 "PLANE_BUILD", "never",
                 "TMPDIR", scratch.toString(),
                 "JAVA_HOME", System.getProperty("java.home")));
+        // A bundle is installed for one interpreter, which has to be the server's.
+        Optional.ofNullable(System.getenv("PLANE_PYTHON")).ifPresent(python -> variables.put("PLANE_PYTHON", python));
         for (Map.Entry<String, String> variable : variables.entrySet()) {
             command = command.with(variable.getKey(), variable.getValue());
         }
