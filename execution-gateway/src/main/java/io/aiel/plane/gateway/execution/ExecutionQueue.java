@@ -19,7 +19,7 @@ import java.util.Map;
  *
  * <p>A claim is a lease: it holds as long as the server that made it says that it lives ({@code plane_nodes}). Thread-safe.
  */
-final class ExecutionQueue {
+final class ExecutionQueue implements QueueDispatcher.Claims {
     /** The channel on which inserts are told. */
     static final String CHANNEL = "plane_execution_queue";
 
@@ -103,13 +103,8 @@ final class ExecutionQueue {
     /** How many are in the queue, begun ones included. */
     record Fill(int ofProject, int ofAll) {}
 
-    /**
-     * Claims what is ready, at most so many.
-     *
-     * @param held what each project has in hand here
-     * @param projectMax what one project may have in hand here
-     */
-    Uni<List<QueuedExecution>> claim(int most, Map<ProjectId, Integer> held, int projectMax) {
+    @Override
+    public Uni<List<QueuedExecution>> claim(int most, Map<ProjectId, Integer> held, int projectMax) {
         List<String> projects = new ArrayList<>();
         List<Integer> counts = new ArrayList<>();
         held.forEach((project, count) -> {
@@ -127,8 +122,8 @@ final class ExecutionQueue {
                 .map(ExecutionQueue::executions);
     }
 
-    /** Lets others begin it, after a while; nothing happens when this server does not hold it. */
-    Uni<Void> giveBack(ExecutionId id, Duration after) {
+    @Override
+    public Uni<Void> giveBack(ExecutionId id, Duration after) {
         return execute(GIVE_BACK, Tuple.of(id.value(), incarnation, after.toMillis()))
                 .replaceWithVoid();
     }

@@ -11,7 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.locks.ReentrantLock;
-import java.util.function.Function;
+import java.util.function.BiFunction;
 import org.jboss.logging.Logger;
 
 /**
@@ -26,8 +26,11 @@ public final class QueueDispatcher {
     /** What found no place does not ask again at once: others of its project would not find one either. */
     private static final Duration PAUSE = Duration.ofMillis(250);
 
-    private final ExecutionQueue queue;
-    private final Function<QueuedExecution, Uni<QueuedRuns.Begun>> begin;
+    /** There may be so many times as many in hand as may have workers, those included whose end is being recorded. */
+    private static final int ENDING_SHARE = 3;
+
+    private final Claims queue;
+    private final BiFunction<QueuedExecution, Runnable, Uni<QueuedRuns.Begun>> begin;
     private final LiveExecutions live;
     private final ExecutionGate.Timer timer;
     private final int inHandMax;
@@ -36,19 +39,36 @@ public final class QueueDispatcher {
     private final ReentrantLock lock = new ReentrantLock();
     // Under the lock:
     private final Set<ExecutionId> inHand = new HashSet<>();
+    /** Those of them whose code has ended: they hold no worker, and only their end is still to be recorded. */
+    private final Set<ExecutionId> ending = new HashSet<>();
+
     private final Map<ProjectId, Integer> held = new HashMap<>();
     private final Map<ProjectId, Long> pausedUntil = new HashMap<>();
     private boolean claiming;
     private boolean again;
 
+    /** What says who begins what. */
+    interface Claims {
+        /**
+         * Claims what is ready, at most so many.
+         *
+         * @param held what each project has in hand here
+         * @param projectMax what one project may have in hand here
+         */
+        Uni<List<QueuedExecution>> claim(int most, Map<ProjectId, Integer> held, int projectMax);
+
+        /** Lets others begin it, after a while; nothing happens when this server does not hold it. */
+        Uni<Void> giveBack(ExecutionId id, Duration after);
+    }
+
     /**
-     * @param begin runs one; the item comes when this server is done with it
+     * @param begin runs one; the item comes when this server is done with it, and it is told before when a worker is free again
      * @param inHandMax how many this server begins at once
      * @param projectMax how many of one project
      */
     QueueDispatcher(
-            ExecutionQueue queue,
-            Function<QueuedExecution, Uni<QueuedRuns.Begun>> begin,
+            Claims queue,
+            BiFunction<QueuedExecution, Runnable, Uni<QueuedRuns.Begun>> begin,
             LiveExecutions live,
             ExecutionGate.Timer timer,
             int inHandMax,
@@ -67,7 +87,7 @@ public final class QueueDispatcher {
         Map<ProjectId, Integer> counts;
         lock.lock();
         try {
-            room = live.draining() ? 0 : inHandMax - inHand.size();
+            room = live.draining() ? 0 : room();
             if (claiming || room <= 0) {
                 again = true;
                 return;
@@ -82,6 +102,12 @@ public final class QueueDispatcher {
             LOG.warnf("the queue could not be looked at (%s); it will be again", failure.toString());
             claimed(List.of());
         });
+    }
+
+    /** For how many more there are workers to be had; ends that are slow to be recorded hold more back in time. Under the lock. */
+    private int room() {
+        int working = inHand.size() - ending.size();
+        return Math.min(inHandMax - working, ENDING_SHARE * inHandMax - inHand.size());
     }
 
     /** What each project has in hand; one that has to pause counts as having all that it may. Under the lock. */
@@ -107,7 +133,7 @@ public final class QueueDispatcher {
             lock.unlock();
         }
         for (QueuedExecution one : claimed) {
-            begin.apply(one).subscribe().with(begun -> over(one, begun), failure -> {
+            begin.apply(one, () -> codeEnded(one)).subscribe().with(begun -> over(one, begun), failure -> {
                 LOG.errorf(failure, "%s was not begun; its claim will be freed", one.id());
                 over(one, QueuedRuns.Begun.OVER);
             });
@@ -115,6 +141,20 @@ public final class QueueDispatcher {
         if (more) {
             look();
         }
+    }
+
+    /** Its worker can serve the next while its end is being recorded, which takes longer than most code. */
+    private void codeEnded(QueuedExecution one) {
+        lock.lock();
+        try {
+            if (!inHand.contains(one.id()) || !ending.add(one.id())) {
+                return;
+            }
+            let(one.scope().project());
+        } finally {
+            lock.unlock();
+        }
+        look();
     }
 
     private void over(QueuedExecution one, QueuedRuns.Begun begun) {
@@ -127,24 +167,33 @@ public final class QueueDispatcher {
                     .subscribe()
                     .with(_ -> {}, _ -> {});
             timer.after(PAUSE.plusMillis(1), this::look);
-        } else {
-            leave(one, false);
+        } else if (leave(one, false)) {
             look();
         }
     }
 
-    private void leave(QueuedExecution one, boolean pause) {
+    /** Returns whether there is room now that was not there before. */
+    private boolean leave(QueuedExecution one, boolean pause) {
         ProjectId project = one.scope().project();
         lock.lock();
         try {
             inHand.remove(one.id());
-            held.computeIfPresent(project, (_, count) -> count == 1 ? null : count - 1);
+            boolean hadEnded = ending.remove(one.id());
+            if (!hadEnded) {
+                let(project);
+            }
             if (pause) {
                 pausedUntil.put(project, System.nanoTime() + PAUSE.toNanos());
             }
+            return !hadEnded || again;
         } finally {
             lock.unlock();
         }
+    }
+
+    /** Under the lock. */
+    private void let(ProjectId project) {
+        held.computeIfPresent(project, (_, count) -> count == 1 ? null : count - 1);
     }
 
     /** What this server has claimed and is not done with. */

@@ -81,15 +81,19 @@ final class QueuedRuns {
         NOT_NOW
     }
 
-    /** Begins it; the item comes when this server is done with it. Never fails. */
-    Uni<Begun> begin(QueuedExecution queued) {
+    /**
+     * Begins it; the item comes when this server is done with it. Never fails.
+     *
+     * @param codeEnded told when its worker is free again and only its end is still to be recorded; not where it came to no worker
+     */
+    Uni<Begun> begin(QueuedExecution queued, Runnable codeEnded) {
         if (service.refuseWhenUnable().isPresent()) {
             return Uni.createFrom().item(Begun.NOT_NOW);
         }
         return entrance.enter(queued.scope().project())
                 .chain(entry -> switch (entry) {
                     case Entry.Refused _ -> Uni.createFrom().item(Begun.NOT_NOW);
-                    case Place place -> inside(place, queued);
+                    case Place place -> inside(place, queued, codeEnded);
                 })
                 .onFailure()
                 .recoverWithItem(failure -> {
@@ -98,8 +102,9 @@ final class QueuedRuns {
                 });
     }
 
-    private Uni<Begun> inside(Place place, QueuedExecution queued) {
+    private Uni<Begun> inside(Place place, QueuedExecution queued, Runnable codeEnded) {
         Visit visit = new Visit(System::nanoTime);
+        visit.whenEnded(codeEnded);
         visit.outlivesItsClient();
         visit.entered(place);
         return standing.now(queued.holder().tokenId(), queued.scope())

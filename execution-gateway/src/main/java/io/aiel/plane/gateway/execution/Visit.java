@@ -19,6 +19,7 @@ final class Visit {
     private final AtomicBoolean gone = new AtomicBoolean();
     private volatile boolean stays;
     private volatile Runnable action = () -> {};
+    private volatile Runnable onEnd = () -> {};
     private volatile @Nullable Place place;
     private volatile @Nullable ExecutionStream stream;
     private volatile long entered;
@@ -84,9 +85,15 @@ final class Visit {
         admitted = nanoTime.getAsLong();
     }
 
+    /** Sets what to do when the code has ended, before its end is on record. */
+    void whenEnded(Runnable onEnd) {
+        this.onEnd = onEnd;
+    }
+
     /** The code has ended, well or not. */
     void ended() {
         ended = nanoTime.getAsLong();
+        onEnd.run();
     }
 
     /**

@@ -16,12 +16,15 @@ import io.smallrye.mutiny.helpers.test.UniAssertSubscriber;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 
 /** How what was queued begins: after another decision, and when that says so. */
 class QueuedRunsTest extends ExecutionsOnFakes {
     private static final TokenStanding VALID = (_, _) -> Uni.createFrom().item(Optional.of(caller().principal()));
     private static final TokenStanding REVOKED = (_, _) -> Uni.createFrom().item(Optional.empty());
+
+    private final AtomicInteger codeEnded = new AtomicInteger();
 
     private QueuedRuns.Begun begin(TokenStanding standing) {
         Envelopes envelopes = new Envelopes(JSON, Problems::status);
@@ -39,14 +42,14 @@ class QueuedRunsTest extends ExecutionsOnFakes {
                 Clock.systemUTC(),
                 900_000);
         hydrator.outcome.complete(answered(ENVELOPE, 200));
-        return runs.begin(queued())
+        return runs.begin(queued(), codeEnded::incrementAndGet)
                 .subscribe()
                 .withSubscriber(UniAssertSubscriber.create())
                 .awaitItem()
                 .getItem();
     }
 
-    private static QueuedExecution queued() {
+    static QueuedExecution queued() {
         ExecutionId id = ExecutionId.create();
         return new QueuedExecution(
                 id,
@@ -72,6 +75,7 @@ class QueuedRunsTest extends ExecutionsOnFakes {
 
         assertThat(hydrator.requests).hasSize(1);
         assertThat(written).hasExactlyElementsOfTypes(Start.class, Closure.class);
+        assertThat(codeEnded).hasValue(1);
     }
 
     @Test
@@ -82,6 +86,7 @@ class QueuedRunsTest extends ExecutionsOnFakes {
 
         assertThat(closure().status()).isEqualTo(ExecutionStatus.DENIED);
         assertThat(hydrator.requests).isEmpty();
+        assertThat(codeEnded).hasValue(0);
     }
 
     /** Seen failing when the policy alone is asked. */

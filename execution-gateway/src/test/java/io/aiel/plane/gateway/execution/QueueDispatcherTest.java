@@ -1,0 +1,114 @@
+package io.aiel.plane.gateway.execution;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.aiel.plane.vocabulary.ExecutionId;
+import io.aiel.plane.vocabulary.ProjectId;
+import io.smallrye.mutiny.Uni;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import org.junit.jupiter.api.Test;
+
+/** How much a server takes out of the queue, and when. */
+class QueueDispatcherTest {
+    private static final int IN_HAND = 2;
+
+    private final List<Begun> begun = new ArrayList<>();
+    private final List<Integer> heldAtClaims = new ArrayList<>();
+    private int waiting = 100;
+    private final QueueDispatcher dispatcher =
+            new QueueDispatcher(new Endless(), this::begin, new LiveExecutions(), (_, _) -> {}, IN_HAND, IN_HAND);
+
+    private record Begun(QueuedExecution one, Runnable codeEnded, CompletableFuture<QueuedRuns.Begun> over) {
+        void end() {
+            over.complete(QueuedRuns.Begun.OVER);
+        }
+    }
+
+    /** Gives as many as are asked for, as long as any wait. */
+    private final class Endless implements QueueDispatcher.Claims {
+        @Override
+        public Uni<List<QueuedExecution>> claim(int most, Map<ProjectId, Integer> held, int projectMax) {
+            heldAtClaims.add(held.values().stream().mapToInt(Integer::intValue).sum());
+            List<QueuedExecution> given = new ArrayList<>();
+            while (given.size() < most && waiting > 0) {
+                waiting--;
+                given.add(QueuedRunsTest.queued());
+            }
+            return Uni.createFrom().item(given);
+        }
+
+        @Override
+        public Uni<Void> giveBack(ExecutionId id, Duration after) {
+            waiting++;
+            return Uni.createFrom().voidItem();
+        }
+    }
+
+    private Uni<QueuedRuns.Begun> begin(QueuedExecution one, Runnable codeEnded) {
+        CompletableFuture<QueuedRuns.Begun> over = new CompletableFuture<>();
+        begun.add(new Begun(one, codeEnded, over));
+        return Uni.createFrom().completionStage(over);
+    }
+
+    @Test
+    void beginsAsManyAsMayHaveWorkersAndNoMore() {
+        dispatcher.look();
+        dispatcher.look();
+
+        assertThat(begun).hasSize(IN_HAND);
+        assertThat(dispatcher.inHand()).hasSize(IN_HAND);
+    }
+
+    /** Seen to fail: when the end has to be on record first, nothing is begun until then. */
+    @Test
+    void beginsTheNextWhenACodeHasEndedThoughItsEndIsNotOnRecordYet() {
+        dispatcher.look();
+
+        begun.getFirst().codeEnded().run();
+
+        assertThat(begun).hasSize(IN_HAND + 1);
+        assertThat(heldAtClaims.getLast())
+                .as("held by the project, what is at its end not counted")
+                .isEqualTo(1);
+        assertThat(dispatcher.inHand())
+                .as("claims that recovery must leave alone")
+                .hasSize(IN_HAND + 1);
+        begun.getFirst().codeEnded().run();
+        begun.getFirst().end();
+        assertThat(begun).as("one place is not given twice").hasSize(IN_HAND + 1);
+        begun.get(1).end();
+        assertThat(begun).hasSize(IN_HAND + 2);
+        assertThat(dispatcher.inHand()).hasSize(IN_HAND);
+    }
+
+    /** Seen to fail: without the bound on the whole, the queue is emptied into memory. */
+    @Test
+    void waitsForEndsThatAreSlowToBeRecorded() {
+        dispatcher.look();
+        for (int i = 0; i < begun.size(); i++) {
+            begun.get(i).codeEnded().run();
+        }
+
+        assertThat(begun).hasSize(3 * IN_HAND);
+        begun.getFirst().end();
+        assertThat(begun).hasSize(3 * IN_HAND + 1);
+        assertThat(dispatcher.inHand()).hasSize(3 * IN_HAND);
+    }
+
+    @Test
+    void givesBackWhatFindsNoPlaceAndLetsItsProjectPause() {
+        dispatcher.look();
+
+        begun.getFirst().over().complete(QueuedRuns.Begun.NOT_NOW);
+        dispatcher.look();
+
+        assertThat(heldAtClaims.getLast())
+                .as("counts as holding all that it may")
+                .isEqualTo(IN_HAND);
+        assertThat(dispatcher.inHand()).doesNotContain(begun.getFirst().one().id());
+    }
+}
