@@ -12,6 +12,7 @@ import io.aiel.plane.gateway.execution.Manner;
 import io.aiel.plane.gateway.execution.TokenStanding;
 import io.aiel.plane.gateway.http.Refusal;
 import io.aiel.plane.vocabulary.ErrorCode;
+import io.aiel.plane.vocabulary.ExecutionId;
 import io.aiel.plane.vocabulary.Ids;
 import io.aiel.plane.vocabulary.PrincipalId;
 import io.aiel.plane.vocabulary.ProjectScope;
@@ -19,6 +20,7 @@ import io.smallrye.mutiny.Uni;
 import io.vertx.core.json.JsonObject;
 import io.vertx.mutiny.sqlclient.Pool;
 import java.time.Clock;
+import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.LinkedHashMap;
@@ -30,6 +32,9 @@ import org.jspecify.annotations.Nullable;
 /** The schedules feature, put together: keeps schedules, and begins what is due. Thread-safe. */
 public final class Schedules {
     private static final int RUNS_SHOWN = 20;
+
+    /** Longer than one submission takes. */
+    private static final Duration TRIGGER_LEASE = Duration.ofMinutes(1);
 
     private final ScheduleStore store;
     private final ScheduleRunner runner;
@@ -110,6 +115,36 @@ public final class Schedules {
                 .map(found -> shown(found, reader));
     }
 
+    /** A run now, as a request of this caller. */
+    Uni<Run> trigger(Caller caller, AuditContext context, String id) {
+        Instant now = now();
+        return store.find(caller.scope(), id)
+                .map(found -> found.orElseThrow(Refusal::notFound))
+                .chain(() -> store.claim(caller.scope(), id, TRIGGER_LEASE))
+                .map(claimed -> claimed.orElseThrow(
+                        () -> new Refusal(ErrorCode.CONFLICT, "Another run of the schedule is being begun; try again.")
+                                .retryAfter(1)))
+                .chain(claimed -> runner.trigger(claimed, caller, context, now)
+                        .onTermination()
+                        // Its lease ends by itself where this fails.
+                        .call(() -> store.release(claimed).onFailure().recoverWithNull()))
+                .map(answer -> answer.orElseThrow(() -> new Refusal(
+                        ErrorCode.CONFLICT,
+                        "An earlier run of the schedule has not ended, and its overlap allows no two at a time.")))
+                .map(answer -> run(answer, id, now));
+    }
+
+    private Run run(ExecutionAnswer answer, String id, Instant dueAt) {
+        check(answer);
+        if (answer instanceof ExecutionAnswer.Queued(var execution, var _)) {
+            return new Run(execution, id, dueAt);
+        }
+        throw new IllegalStateException("what is not refused is queued");
+    }
+
+    /** A run that is queued. */
+    record Run(ExecutionId execution, String schedule, Instant dueAt) {}
+
     Uni<Void> delete(ProjectScope scope, AuditContext context, String id) {
         return store.delete(context, scope, id)
                 .invoke(found -> {
@@ -167,7 +202,7 @@ public final class Schedules {
                 throw new Refusal(ErrorCode.valueOf(error.code()), error.message(), Map.of("errors", inRequest(error)));
             }
             case ExecutionAnswer.Replayed _, ExecutionAnswer.InProgress _ ->
-                throw new IllegalStateException("a trial has no key");
+                throw new IllegalStateException("a trial has no key, and a run that is wanted now has a new one");
         }
     }
 
