@@ -286,7 +286,8 @@ public final class ScheduleRunner {
                 : new Fired.Passed("refused", code.name());
     }
 
-    private JsonNode request(Schedule schedule) {
+    /** What it submits each time. */
+    JsonNode request(Schedule schedule) {
         try {
             return json.readTree(schedule.request().value());
         } catch (JsonProcessingException e) {

@@ -81,7 +81,7 @@ public final class Schedules {
     /** A new schedule, if its caller could queue its request now. */
     Uni<JsonObject> create(Caller caller, AuditContext context, @Nullable JsonNode body) {
         ScheduleWish wish = ScheduleWish.read(body, settings, now());
-        return trial(caller, wish)
+        return trial(caller, wish.request())
                 .chain(() -> store.create(context, caller, Ids.create(Schedule.PREFIX), wish, now(), next(wish)))
                 .map(made -> made.orElseThrow(() -> new Refusal(
                         ErrorCode.CONFLICT,
@@ -94,7 +94,7 @@ public final class Schedules {
         ScheduleWish wish = ScheduleWish.read(body, settings, now());
         return store.find(caller.scope(), id)
                 .map(found -> found.orElseThrow(Refusal::notFound))
-                .chain(() -> trial(caller, wish))
+                .chain(() -> trial(caller, wish.request()))
                 .chain(() -> store.replace(context, caller, id, wish, now(), next(wish)))
                 .map(found -> found.orElseThrow(Refusal::notFound))
                 .map(made -> shown(made, caller.principal().id()));
@@ -120,6 +120,8 @@ public final class Schedules {
         Instant now = now();
         return store.find(caller.scope(), id)
                 .map(found -> found.orElseThrow(Refusal::notFound))
+                // Whoever may not run it learns nothing of other runs by this, and stops none.
+                .chain(found -> trial(caller, runner.request(found)))
                 .chain(() -> store.claim(caller.scope(), id, TRIGGER_LEASE))
                 .map(claimed -> claimed.orElseThrow(
                         () -> new Refusal(ErrorCode.CONFLICT, "Another run of the schedule is being begun; try again.")
@@ -180,10 +182,10 @@ public final class Schedules {
     }
 
     /** Refuses what could not be queued now; a denial is on record. */
-    private Uni<Void> trial(Caller caller, ScheduleWish wish) {
+    private Uni<Void> trial(Caller caller, JsonNode request) {
         return executions
                 .service()
-                .execute(caller, wish.request(), Optional.empty(), Manner.TRIAL)
+                .execute(caller, request, Optional.empty(), Manner.TRIAL)
                 .invoke(this::check)
                 .replaceWithVoid();
     }

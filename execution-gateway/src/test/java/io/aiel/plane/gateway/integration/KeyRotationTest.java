@@ -251,7 +251,6 @@ class KeyRotationTest {
         return await(() -> new KekFile(keys).current());
     }
 
-    /** Seen to fail: with data keys that were put under the new key's name as they were, and with a pass that took all at one look. */
     @Test
     void takesANewKeyAFewAtALookWithNoneUnreadableMeanwhile() throws Exception {
         Path file = keys("one", OLD);

@@ -44,7 +44,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 /**
  * TLS to a real PostgreSQL with a real certificate: the connection goes to the address that was checked, while the certificate is held against the
- * name. Seen to fail: with the name not compared, and with a mode that does without TLS when the server has none.
+ * name.
  */
 class PostgresTlsTest {
     private static final ObjectMapper JSON = new ObjectMapper();

@@ -244,7 +244,7 @@ class ScheduleRunnerTest {
         assertThat(submitted).hasSize(1);
     }
 
-    /** Seen to fail: with any number of due times waiting, and with one forgotten that was older than what counts as in time. */
+    /** Also one that has become older than what counts as in time. */
     @Test
     void letsOneDueTimeWaitForAnEarlierRunAndSkipsTheOthers() {
         String id = schedule(Overlap.QUEUE, CatchUp.NONE);
