@@ -14,7 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from harness import further, machine, profile, table, tools, ways
+from harness import further, integrations, machine, profile, table, tools, ways  # noqa: F401 (integrations register themselves)
 from harness.loadgen import LoadGenerator
 from harness.rows import ROWS
 

@@ -166,6 +166,7 @@ class MatrixTest {
                             "execution.invoke",
                             "{\"name\":\"n\",\"cron\":\"0 0 1 1 *\",\"request\":{\"action\":\"describe\"}}"));
         }
+        rows.put("triggerSchedule", row("operator", "execution.invoke", ""));
         rows.put("listSchedules", row(NOBODY, "execution.read", ""));
         rows.put("getSchedule", row(NOBODY, "execution.read", ""));
         for (String operation : List.of("deleteSchedule", "pauseSchedule", "resumeSchedule")) {

@@ -62,6 +62,21 @@ class BenchHarnessTest {
         assertThat(missing.toString()).contains("wrong answers");
     }
 
+    /** Nor does one become a figure where the program that asks runs in a worker too. */
+    @Test
+    void refusesAnIntegrationsWrongAnswer() {
+        Command.Result result = harness("""
+                from harness import integrations, rows
+                sys.path.insert(0, sys.argv[1] + "/peers/plane")
+                import asks
+                with rows.NullRow() as row:
+                    print(asks.ask(row.request()["url"], "/", "token", 1))
+                """);
+
+        assertThat(result.exit()).isNotZero();
+        assertThat(result.toString()).contains("a wrong answer");
+    }
+
     /** All of them must be there, and none may need what another row needs installed. */
     @Test
     void knowsTheWaysIn() {

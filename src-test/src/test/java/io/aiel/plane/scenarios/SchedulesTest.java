@@ -33,7 +33,12 @@ import org.junit.jupiter.api.TestMethodOrder;
 class SchedulesTest {
     private static final Duration A_MINUTE_OR_SO = Duration.ofSeconds(100);
     private static final Map<String, String> CODE = Map.of("entry_point.py", """
+            import time
             from aiel_sdk import tool
+
+            @tool("nap")
+            def nap(ctx, payload):
+                time.sleep(60)
 
             @tool("work")
             def work(ctx, payload):
@@ -245,6 +250,57 @@ class SchedulesTest {
         for (String one : List.of(due, revoked)) {
             project.client().delete(project.path() + "/schedules/" + one);
         }
+    }
+
+    /** And not of who made the schedule. */
+    @Test
+    void beginsARunNowWithTheRightsOfWhoAsks() {
+        String id = created(project, "0 0 1 1 *", Map.of("request", request(9), "paused", true));
+        String path = project.path() + "/schedules/" + id + ":trigger";
+
+        Answer answer = project.client().post(path, "");
+
+        assertThat(answer.status()).as(answer.toString()).isEqualTo(202);
+        String execution = answer.json().path("execution_id").asText();
+        assertThat(answer.headers().firstValue("Location").orElse(""))
+                .isEqualTo(project.path() + "/executions/" + execution);
+        JsonNode row = project.client()
+                .get(project.path() + "/executions/" + execution + "?wait=30s")
+                .expect(200);
+        assertThat(row.at("/envelope/result/made").asInt()).as(row.toString()).isEqualTo(9);
+        assertThat(row.path("schedule").asText()).isEqualTo(id);
+        JsonNode run = run(project, id);
+        assertThat(run.path("execution_id").asText()).isEqualTo(execution);
+        assertThat(run.path("outcome").asText()).isEqualTo("queued");
+        assertThat(schedule(project, id).path("next_at").isNull()).isTrue();
+        Answer denied = project.asAnother("operator").client().post(path, "");
+        assertThat(denied.status()).as(denied.toString()).isEqualTo(403);
+        assertThat(denied.errorCode()).isEqualTo("POLICY_DENIED");
+        assertThat(project.client()
+                        .post(project.path() + "/schedules/sched_unknown:trigger", "")
+                        .status())
+                .isEqualTo(404);
+        assertThat(Waiting.until(A_MINUTE_OR_SO, () -> changes(id), all -> all.size() >= 2, "two records"))
+                .containsExactlyInAnyOrder("schedule.created", "schedule.triggered");
+    }
+
+    @Test
+    void beginsNoRunNowBesideOneThatHasNotEnded() {
+        Map<String, ?> nap = Map.of("action", "invoke", "kind", "tool", "handler", "nap", "event", Map.of("value", 1));
+        String id = created(project, "0 0 1 1 *", Map.of("request", nap, "overlap", "queue"));
+        String path = project.path() + "/schedules/" + id + ":trigger";
+        String execution =
+                project.client().post(path, "").expect(202).path("execution_id").asText();
+
+        Answer refused = project.client().post(path, "");
+        Answer denied = project.asAnother("operator").client().post(path, "");
+
+        assertThat(denied.status()).as(denied.toString()).isEqualTo(403);
+        assertThat(refused.status()).as(refused.toString()).isEqualTo(409);
+        assertThat(refused.text()).contains("has not ended");
+        project.client()
+                .post(project.path() + "/executions/" + execution + ":cancel", "")
+                .expect(202);
     }
 
     @Test

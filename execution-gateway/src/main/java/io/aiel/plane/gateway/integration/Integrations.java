@@ -181,7 +181,7 @@ public final class Integrations implements AutoCloseable {
         if (!looking.compareAndSet(false, true)) {
             return;
         }
-        kekFile.ifPresent(KekFile::reload);
+        readKeys();
         lookOnce()
                 .onTermination()
                 .invoke(() -> looking.set(false))
@@ -191,6 +191,11 @@ public final class Integrations implements AutoCloseable {
                         failure -> LOG.warnf(
                                 "it could not be looked for calls and keys (%s); it will be again",
                                 failure.toString()));
+    }
+
+    /** Takes the file with the keys as it is now. Blocks for as long as reading a small file does. */
+    void readKeys() {
+        kekFile.ifPresent(KekFile::reload);
     }
 
     /** One look; the item comes when it is over. */

@@ -17,6 +17,9 @@ record DuePlan(List<Instant> fire, Optional<Instant> missed, Optional<Instant> n
     /** Begun at once; what remains, the next look finds. */
     static final int FIRED_AT_ONCE = 10;
 
+    /** Of what is never due again. */
+    static final DuePlan NOTHING = new DuePlan(List.of(), Optional.empty(), Optional.empty());
+
     DuePlan {
         fire = List.copyOf(fire);
     }

@@ -9,7 +9,9 @@ enum Overlap {
     /** It is skipped. */
     FORBID,
     /** The earlier one is asked to stop, and it is queued. */
-    REPLACE;
+    REPLACE,
+    /** It waits for the earlier one to end, if none does so already; then it is skipped. */
+    QUEUE;
 
     String wireName() {
         return name().toLowerCase(Locale.ROOT);

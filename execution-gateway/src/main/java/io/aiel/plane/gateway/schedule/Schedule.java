@@ -31,6 +31,7 @@ import org.jspecify.annotations.Nullable;
  * @param holder who made it or changed it last, without any right: those are looked up before each run
  * @param revision counts its changes
  * @param nextAt the first due time that was not dealt with; empty while it is paused
+ * @param waitingAt the due time that waits for an earlier run to end, if one does
  */
 record Schedule(
         String id,
@@ -44,6 +45,7 @@ record Schedule(
         String baseUrl,
         long revision,
         Optional<Instant> nextAt,
+        Optional<Instant> waitingAt,
         JsonObject shown) {
     static final String PREFIX = "sched";
 
@@ -75,6 +77,7 @@ record Schedule(
                 row.getString("base_url"),
                 row.getLong("revision"),
                 Optional.ofNullable(row.getOffsetDateTime("next_at")).map(OffsetDateTime::toInstant),
+                Optional.ofNullable(row.getOffsetDateTime("waiting_at")).map(OffsetDateTime::toInstant),
                 shown(row));
     }
 
@@ -95,7 +98,8 @@ record Schedule(
                 .put("principal", row.getString("principal"))
                 .put("created_at", time(row.getOffsetDateTime("created_at")))
                 .put("updated_at", time(row.getOffsetDateTime("updated_at")))
-                .put("next_at", time(row.getOffsetDateTime("next_at")));
+                .put("next_at", time(row.getOffsetDateTime("next_at")))
+                .put("waiting_at", time(row.getOffsetDateTime("waiting_at")));
     }
 
     static @Nullable String time(@Nullable OffsetDateTime time) {

@@ -3,6 +3,7 @@ package io.aiel.plane.gateway.schedule;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.aiel.plane.audit.AuditContext;
 import io.aiel.plane.gateway.execution.Caller;
 import io.aiel.plane.gateway.execution.ExecutionAnswer;
 import io.aiel.plane.gateway.execution.Manner;
@@ -35,6 +36,9 @@ public final class ScheduleRunner {
 
     /** What could not be queued now is tried again after this time. */
     private static final Duration LATER = Duration.ofSeconds(10);
+
+    /** What waits for an earlier run to end is looked at again after this time. */
+    private static final Duration SOON = Duration.ofSeconds(2);
 
     private final ScheduleStore store;
     private final Submitter submitter;
@@ -101,37 +105,73 @@ public final class ScheduleRunner {
     }
 
     private Uni<Void> begin(Schedule schedule) {
-        DuePlan plan = DuePlan.of(
-                schedule.recurrence(),
-                schedule.nextAt().orElseThrow(),
-                clock.instant(),
-                schedule.treatment().catchUp(),
-                schedule.treatment().window(),
-                settings.grace());
-        List<ScheduleStore.Passed> passed = new ArrayList<>();
-        plan.missed().ifPresent(dueAt -> passed.add(new ScheduleStore.Passed(dueAt, "missed", "")));
-        return fire(schedule, plan.fire(), 0, passed)
-                .chain(stopped -> stopped.isPresent()
-                        ? store.advance(schedule, passed, stopped, LATER)
-                        : store.advance(schedule, passed, plan.next(), Duration.ZERO));
+        DuePlan plan = schedule.nextAt()
+                .map(nextAt -> DuePlan.of(
+                        schedule.recurrence(),
+                        nextAt,
+                        clock.instant(),
+                        schedule.treatment().catchUp(),
+                        schedule.treatment().window(),
+                        settings.grace()))
+                .orElse(DuePlan.NOTHING);
+        Look look = new Look(schedule.waitingAt());
+        plan.missed().ifPresent(dueAt -> look.passed.add(new ScheduleStore.Passed(dueAt, "missed", "")));
+        List<Instant> due = new ArrayList<>();
+        schedule.waitingAt().ifPresent(due::add);
+        due.addAll(plan.fire());
+        return fire(schedule, due, 0, look).chain(stopped -> advance(schedule, plan, look, stopped));
     }
 
-    /** One after the other from this place on; the item is the first that has to wait, if one has to. */
-    private Uni<Optional<Instant>> fire(
-            Schedule schedule, List<Instant> due, int place, List<ScheduleStore.Passed> passed) {
+    /** @param stopped the due time that cannot be queued now, if there is one */
+    private Uni<Void> advance(Schedule schedule, DuePlan plan, Look look, Optional<Instant> stopped) {
+        if (stopped.isEmpty()) {
+            Duration after = look.waiting.isPresent() ? SOON : Duration.ZERO;
+            return store.advance(schedule, look.passed, look.waiting, plan.next(), after);
+        }
+        // One that has waited keeps its place, and what came after it is still to be looked at.
+        boolean hadWaited = stopped.equals(schedule.waitingAt());
+        return store.advance(schedule, look.passed, look.waiting, hadWaited ? schedule.nextAt() : stopped, LATER);
+    }
+
+    /** What a look at one schedule has come to so far; used by one step after the other. */
+    private static final class Look {
+        private final List<ScheduleStore.Passed> passed = new ArrayList<>();
+        private Optional<Instant> waiting;
+
+        Look(Optional<Instant> waiting) {
+            this.waiting = waiting;
+        }
+
+        private boolean isWaiting(Instant dueAt) {
+            return waiting.filter(dueAt::equals).isPresent();
+        }
+
+        private void over(Instant dueAt) {
+            if (isWaiting(dueAt)) {
+                waiting = Optional.empty();
+            }
+        }
+    }
+
+    /** One after the other from this place on; the item is the first that has to come again, if one has to. */
+    private Uni<Optional<Instant>> fire(Schedule schedule, List<Instant> due, int place, Look look) {
         if (place == due.size()) {
             return Uni.createFrom().item(Optional.empty());
         }
         Instant dueAt = due.get(place);
-        return fire(schedule, dueAt).chain(fired -> {
+        return fire(schedule, dueAt, look).chain(fired -> {
             switch (fired) {
                 case Fired.Later _ -> {
                     return Uni.createFrom().item(Optional.of(dueAt));
                 }
-                case Fired.Passed(var outcome, var code) -> passed.add(new ScheduleStore.Passed(dueAt, outcome, code));
-                case Fired.OnRecord _ -> {}
+                case Fired.Passed(var outcome, var code) -> {
+                    look.passed.add(new ScheduleStore.Passed(dueAt, outcome, code));
+                    look.over(dueAt);
+                }
+                case Fired.OnRecord _ -> look.over(dueAt);
+                case Fired.Waits _ -> look.waiting = Optional.of(dueAt);
             }
-            return fire(schedule, due, place + 1, passed);
+            return fire(schedule, due, place + 1, look);
         });
     }
 
@@ -145,31 +185,73 @@ public final class ScheduleRunner {
 
         /** It cannot be one now. */
         record Later() implements Fired {}
+
+        /** It becomes one when an earlier run has ended. */
+        record Waits() implements Fired {}
     }
 
-    private Uni<Fired> fire(Schedule schedule, Instant dueAt) {
+    private Uni<Fired> fire(Schedule schedule, Instant dueAt, Look look) {
         return store.isDone(schedule, dueAt)
                 .chain(done -> done
                         ? Uni.createFrom().<Fired>item(new Fired.OnRecord())
                         : schedule.treatment().overlap() == Overlap.ALLOW
                                 ? submit(schedule, dueAt)
-                                : store.active(schedule).chain(active -> afterOthers(schedule, dueAt, active)));
+                                : store.active(schedule).chain(active -> afterOthers(schedule, dueAt, active, look)));
     }
 
-    private Uni<Fired> afterOthers(Schedule schedule, Instant dueAt, List<ExecutionId> active) {
+    private Uni<Fired> afterOthers(Schedule schedule, Instant dueAt, List<ExecutionId> active, Look look) {
         if (active.isEmpty()) {
             return submit(schedule, dueAt);
         }
-        if (schedule.treatment().overlap() == Overlap.FORBID) {
-            return Uni.createFrom().item(new Fired.Passed("skipped", ""));
-        }
+        return switch (schedule.treatment().overlap()) {
+            case ALLOW -> submit(schedule, dueAt);
+            case FORBID -> Uni.createFrom().item(new Fired.Passed("skipped", ""));
+            case REPLACE -> stop(schedule, active).chain(() -> submit(schedule, dueAt));
+            case QUEUE ->
+                Uni.createFrom()
+                        .item(
+                                look.waiting.isEmpty() || look.isWaiting(dueAt)
+                                        ? new Fired.Waits()
+                                        : new Fired.Passed("skipped", ""));
+        };
+    }
+
+    private Uni<Void> stop(Schedule schedule, List<ExecutionId> active) {
         return Multi.createFrom()
                 .iterable(active)
                 .onItem()
                 .transformToUniAndConcatenate(id -> stopper.stop(schedule, id))
                 .collect()
                 .asList()
-                .chain(() -> submit(schedule, dueAt));
+                .replaceWithVoid();
+    }
+
+    /**
+     * A run at once, whatever the clock says: a request of who asks for it, with their rights, one submission. Empty when an earlier run has not ended
+     * and the schedule has no two at a time.
+     *
+     * @param claimed so that nobody else begins one meanwhile
+     */
+    Uni<Optional<ExecutionAnswer>> trigger(
+            ScheduleStore.Claimed claimed, Caller caller, AuditContext context, Instant now) {
+        Schedule schedule = claimed.schedule();
+        Uni<Optional<ExecutionAnswer>> submitted = store.triggered(context, schedule, now)
+                .chain(() -> submitter.submit(
+                        caller,
+                        request(schedule),
+                        Optional.of(schedule.key(now)),
+                        Manner.scheduled(new ScheduledRun(schedule.id(), now))))
+                .map(Optional::of);
+        return store.active(schedule).chain(active -> {
+            if (active.isEmpty()) {
+                return submitted;
+            }
+            return switch (schedule.treatment().overlap()) {
+                case ALLOW -> submitted;
+                case REPLACE -> stop(schedule, active).chain(() -> submitted);
+                case FORBID, QUEUE -> Uni.createFrom().item(Optional.empty());
+            };
+        });
     }
 
     /** As a request of who made it, with what they may do now: who lost that right gets a denial, on record. */
@@ -204,7 +286,8 @@ public final class ScheduleRunner {
                 : new Fired.Passed("refused", code.name());
     }
 
-    private JsonNode request(Schedule schedule) {
+    /** What it submits each time. */
+    JsonNode request(Schedule schedule) {
         try {
             return json.readTree(schedule.request().value());
         } catch (JsonProcessingException e) {

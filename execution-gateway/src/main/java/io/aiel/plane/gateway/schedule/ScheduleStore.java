@@ -42,26 +42,34 @@ final class ScheduleStore {
     private static final String REPLACE = """
             update schedules set name = $5, cron = $6, time_zone = $7, request = $8, capability_kind = $9, capability_name = $10,
                 overlap = $11, catch_up = $12, catch_up_window_s = $13, paused = $14, principal = $15, principal_kind = $16,
-                token = $17, source_address = $18, base_url = $19, updated_at = $20, next_at = $21, claimed_until = null,
+                token = $17, source_address = $18, base_url = $19, updated_at = $20, next_at = $21, waiting_at = null, claimed_until = null,
                 revision = revision + 1
             where id = $1 and tenant = $2 and workspace = $3 and project = $4
             returning *
             """;
     private static final String PAUSE = """
-            update schedules set paused = $4, next_at = $5, claimed_until = null, updated_at = $6, revision = revision + 1
+            update schedules set paused = $4, next_at = $5, waiting_at = null, claimed_until = null, updated_at = $6, revision = revision + 1
             where %s and id = $3
             returning *
             """.formatted(IN_PROJECT);
+    // What waits comes last: it is looked at again and again, and must not keep what is due from being begun.
     private static final String CLAIM = """
             update schedules set claimed_until = clock_timestamp() + $2::bigint * interval '1 millisecond'
             where id in (
                 select id from schedules
-                where next_at <= $3 and (claimed_until is null or claimed_until < clock_timestamp())
-                order by next_at limit $1 for update skip locked)
+                where (next_at <= $3 or waiting_at is not null) and (claimed_until is null or claimed_until < clock_timestamp())
+                order by coalesce(next_at <= $3, false) desc, least(next_at, waiting_at) limit $1 for update skip locked)
             returning *
             """;
+    private static final String CLAIM_ONE = """
+            update schedules set claimed_until = clock_timestamp() + $4::bigint * interval '1 millisecond'
+            where %s and id = $3 and (claimed_until is null or claimed_until < clock_timestamp())
+            returning *
+            """.formatted(IN_PROJECT);
+    private static final String RELEASE =
+            "update schedules set claimed_until = null where id = $1 and claimed_until = $2";
     private static final String ADVANCE = """
-            update schedules set next_at = $3, claimed_until = clock_timestamp() + $4::bigint * interval '1 millisecond'
+            update schedules set next_at = $3, claimed_until = clock_timestamp() + $4::bigint * interval '1 millisecond', waiting_at = $5
             where id = $1 and revision = $2
             """;
     private static final String RUN = """
@@ -193,6 +201,36 @@ final class ScheduleStore {
                 .map(ScheduleStore::all);
     }
 
+    /**
+     * One that was taken for somebody who does not wait for its due time.
+     *
+     * @param until what gives it back
+     */
+    record Claimed(Schedule schedule, OffsetDateTime until) {}
+
+    /** Takes this one, unless somebody has it. */
+    Uni<Optional<Claimed>> claim(ProjectScope scope, String id, Duration lease) {
+        return database.run(CLAIM_ONE, of(scope).addString(id).addLong(lease.toMillis()))
+                .map(rows -> rows.size() == 0
+                        ? Optional.empty()
+                        : Optional.of(claimed(rows.iterator().next())));
+    }
+
+    private static Claimed claimed(Row row) {
+        return new Claimed(Schedule.of(row), row.getOffsetDateTime("claimed_until"));
+    }
+
+    Uni<Void> release(Claimed claimed) {
+        return database.run(RELEASE, Tuple.of(claimed.schedule().id(), claimed.until()))
+                .replaceWithVoid();
+    }
+
+    /** Puts on record that somebody wants a run now. */
+    Uni<Void> triggered(AuditContext context, Schedule schedule, Instant dueAt) {
+        return database.transaction(connection ->
+                record(connection, context, "schedule.triggered", schedule.id(), Map.of("due_at", dueAt.toString())));
+    }
+
     /** Whether this due time was dealt with. */
     Uni<Boolean> isDone(Schedule schedule, Instant dueAt) {
         return database.run(
@@ -213,16 +251,19 @@ final class ScheduleStore {
     /**
      * Writes what was passed over, with its record, and when it is due next; unless it was changed meanwhile, which says that itself.
      *
+     * @param waiting the due time that waits for an earlier run, if one does
      * @param after nobody looks at it before
      */
-    Uni<Void> advance(Schedule schedule, List<Passed> passed, Optional<Instant> next, Duration after) {
+    Uni<Void> advance(
+            Schedule schedule, List<Passed> passed, Optional<Instant> waiting, Optional<Instant> next, Duration after) {
         return database.transaction(connection -> connection
                 .preparedQuery(ADVANCE)
                 .execute(Tuple.tuple()
                         .addString(schedule.id())
                         .addLong(schedule.revision())
                         .addValue(next.map(ScheduleStore::time).orElse(null))
-                        .addLong(after.toMillis()))
+                        .addLong(after.toMillis())
+                        .addValue(waiting.map(ScheduleStore::time).orElse(null)))
                 .chain(() -> passed(connection, schedule, passed))
                 .chain(() -> connection
                         .preparedQuery(FORGET)

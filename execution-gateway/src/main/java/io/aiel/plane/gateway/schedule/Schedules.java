@@ -12,6 +12,7 @@ import io.aiel.plane.gateway.execution.Manner;
 import io.aiel.plane.gateway.execution.TokenStanding;
 import io.aiel.plane.gateway.http.Refusal;
 import io.aiel.plane.vocabulary.ErrorCode;
+import io.aiel.plane.vocabulary.ExecutionId;
 import io.aiel.plane.vocabulary.Ids;
 import io.aiel.plane.vocabulary.PrincipalId;
 import io.aiel.plane.vocabulary.ProjectScope;
@@ -19,6 +20,7 @@ import io.smallrye.mutiny.Uni;
 import io.vertx.core.json.JsonObject;
 import io.vertx.mutiny.sqlclient.Pool;
 import java.time.Clock;
+import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.LinkedHashMap;
@@ -30,6 +32,9 @@ import org.jspecify.annotations.Nullable;
 /** The schedules feature, put together: keeps schedules, and begins what is due. Thread-safe. */
 public final class Schedules {
     private static final int RUNS_SHOWN = 20;
+
+    /** Longer than one submission takes. */
+    private static final Duration TRIGGER_LEASE = Duration.ofMinutes(1);
 
     private final ScheduleStore store;
     private final ScheduleRunner runner;
@@ -76,7 +81,7 @@ public final class Schedules {
     /** A new schedule, if its caller could queue its request now. */
     Uni<JsonObject> create(Caller caller, AuditContext context, @Nullable JsonNode body) {
         ScheduleWish wish = ScheduleWish.read(body, settings, now());
-        return trial(caller, wish)
+        return trial(caller, wish.request())
                 .chain(() -> store.create(context, caller, Ids.create(Schedule.PREFIX), wish, now(), next(wish)))
                 .map(made -> made.orElseThrow(() -> new Refusal(
                         ErrorCode.CONFLICT,
@@ -89,7 +94,7 @@ public final class Schedules {
         ScheduleWish wish = ScheduleWish.read(body, settings, now());
         return store.find(caller.scope(), id)
                 .map(found -> found.orElseThrow(Refusal::notFound))
-                .chain(() -> trial(caller, wish))
+                .chain(() -> trial(caller, wish.request()))
                 .chain(() -> store.replace(context, caller, id, wish, now(), next(wish)))
                 .map(found -> found.orElseThrow(Refusal::notFound))
                 .map(made -> shown(made, caller.principal().id()));
@@ -109,6 +114,38 @@ public final class Schedules {
                 .map(found -> found.orElseThrow(Refusal::notFound))
                 .map(found -> shown(found, reader));
     }
+
+    /** A run now, as a request of this caller. */
+    Uni<Run> trigger(Caller caller, AuditContext context, String id) {
+        Instant now = now();
+        return store.find(caller.scope(), id)
+                .map(found -> found.orElseThrow(Refusal::notFound))
+                // Whoever may not run it learns nothing of other runs by this, and stops none.
+                .chain(found -> trial(caller, runner.request(found)))
+                .chain(() -> store.claim(caller.scope(), id, TRIGGER_LEASE))
+                .map(claimed -> claimed.orElseThrow(
+                        () -> new Refusal(ErrorCode.CONFLICT, "Another run of the schedule is being begun; try again.")
+                                .retryAfter(1)))
+                .chain(claimed -> runner.trigger(claimed, caller, context, now)
+                        .onTermination()
+                        // Its lease ends by itself where this fails.
+                        .call(() -> store.release(claimed).onFailure().recoverWithNull()))
+                .map(answer -> answer.orElseThrow(() -> new Refusal(
+                        ErrorCode.CONFLICT,
+                        "An earlier run of the schedule has not ended, and its overlap allows no two at a time.")))
+                .map(answer -> run(answer, id, now));
+    }
+
+    private Run run(ExecutionAnswer answer, String id, Instant dueAt) {
+        check(answer);
+        if (answer instanceof ExecutionAnswer.Queued(var execution, var _)) {
+            return new Run(execution, id, dueAt);
+        }
+        throw new IllegalStateException("what is not refused is queued");
+    }
+
+    /** A run that is queued. */
+    record Run(ExecutionId execution, String schedule, Instant dueAt) {}
 
     Uni<Void> delete(ProjectScope scope, AuditContext context, String id) {
         return store.delete(context, scope, id)
@@ -145,10 +182,10 @@ public final class Schedules {
     }
 
     /** Refuses what could not be queued now; a denial is on record. */
-    private Uni<Void> trial(Caller caller, ScheduleWish wish) {
+    private Uni<Void> trial(Caller caller, JsonNode request) {
         return executions
                 .service()
-                .execute(caller, wish.request(), Optional.empty(), Manner.TRIAL)
+                .execute(caller, request, Optional.empty(), Manner.TRIAL)
                 .invoke(this::check)
                 .replaceWithVoid();
     }
@@ -167,7 +204,7 @@ public final class Schedules {
                 throw new Refusal(ErrorCode.valueOf(error.code()), error.message(), Map.of("errors", inRequest(error)));
             }
             case ExecutionAnswer.Replayed _, ExecutionAnswer.InProgress _ ->
-                throw new IllegalStateException("a trial has no key");
+                throw new IllegalStateException("a trial has no key, and a run that is wanted now has a new one");
         }
     }
 

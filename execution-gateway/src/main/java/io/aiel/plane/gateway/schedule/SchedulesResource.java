@@ -18,6 +18,7 @@ import jakarta.ws.rs.PathParam;
 import jakarta.ws.rs.Produces;
 import jakarta.ws.rs.QueryParam;
 import jakarta.ws.rs.core.MediaType;
+import jakarta.ws.rs.core.Response;
 import org.eclipse.microprofile.openapi.annotations.Operation;
 import org.eclipse.microprofile.openapi.annotations.media.Content;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
@@ -142,6 +143,30 @@ public class SchedulesResource {
             content = @Content(mediaType = "application/json", schema = @Schema(ref = "Schedule")))
     public Uni<JsonObject> resume(@PathParam("schedule") String schedule) {
         return schedules.pause(call.scope(), call.principal().id(), call.auditContext(), id(schedule), false);
+    }
+
+    @POST
+    @Path("/{schedule}:trigger")
+    @PlaneAction(value = "execution.invoke", deferred = true)
+    @Operation(
+            operationId = "triggerSchedule",
+            summary = "Queue a run now",
+            description =
+                    "As a request of who calls this, whether or not it is paused. Its due times stay as they are.")
+    @APIResponse(responseCode = "202", ref = "Queued")
+    public Uni<Response> trigger(@PathParam("schedule") String schedule) {
+        String executions = "/v1/workspaces/" + call.scope().workspace().value() + "/projects/"
+                + call.scope().project().value() + "/executions/";
+        return schedules
+                .trigger(call.caller(), call.auditContext(), id(schedule))
+                .map(run -> Response.status(202)
+                        .header("Location", executions + run.execution())
+                        .entity(new JsonObject()
+                                .put("execution_id", run.execution().value())
+                                .put("status", "queued")
+                                .put("schedule", run.schedule())
+                                .put("due_at", run.dueAt().toString()))
+                        .build());
     }
 
     private static String id(String text) {

@@ -60,6 +60,7 @@ class ScheduleRunnerTest {
 
     private final ProjectScope scope = new ProjectScope(TenantId.create(), WorkspaceId.create(), ProjectId.create());
     private final List<String> submitted = new CopyOnWriteArrayList<>();
+    private final List<PrincipalId> callers = new CopyOnWriteArrayList<>();
     private final List<ExecutionId> stopped = new CopyOnWriteArrayList<>();
     private ExecutionAnswer answer = new ExecutionAnswer.Queued(ExecutionId.create(), false);
 
@@ -138,7 +139,10 @@ class ScheduleRunnerTest {
     private ScheduleRunner server(Instant now) {
         return new ScheduleRunner(
                 store,
-                (caller, request, key, manner) -> submit(key.orElseThrow(), manner),
+                (caller, request, key, manner) -> {
+                    callers.add(caller.principal().id());
+                    return submit(key.orElseThrow(), manner);
+                },
                 (schedule, id) -> Uni.createFrom().voidItem().invoke(() -> stopped.add(id)),
                 (_, _) -> Uni.createFrom().item(Optional.empty()),
                 SETTINGS,
@@ -238,6 +242,126 @@ class ScheduleRunnerTest {
 
         assertThat(stopped).containsExactly(earlier);
         assertThat(submitted).hasSize(1);
+    }
+
+    /** Also one that has become older than what counts as in time. */
+    @Test
+    void letsOneDueTimeWaitForAnEarlierRunAndSkipsTheOthers() {
+        String id = schedule(Overlap.QUEUE, CatchUp.NONE);
+        ExecutionId earlier = running(id);
+
+        await(server(DUE.plusSeconds(1)).run());
+        free(id);
+        await(server(DUE.plusSeconds(3_601)).run());
+        free(id);
+        await(server(DUE.plusSeconds(4_000)).run());
+
+        assertThat(submitted).isEmpty();
+        assertThat(waiting(id)).isEqualTo("2026-11-26T10:00:00Z");
+        assertThat(outcomes(id)).startsWith("2026-11-26T11:00:00Z skipped").hasSize(2);
+
+        end(earlier);
+        free(id);
+        await(server(DUE.plusSeconds(4_100)).run());
+
+        assertThat(submitted).containsExactly(id + "/2026-11-26T10:00:00Z");
+        assertThat(waiting(id)).isEqualTo("null");
+        assertThat(outcomes(id)).contains("2026-11-26T10:00:00Z queued");
+        assertThat(next(id)).isEqualTo("2026-11-26T12:00:00Z");
+    }
+
+    @Test
+    void keepsThePlaceOfWhatWaitsWhenTheQueueHasNoRoom() {
+        String id = schedule(Overlap.QUEUE, CatchUp.NONE);
+        ExecutionId earlier = running(id);
+        await(server(DUE.plusSeconds(1)).run());
+        end(earlier);
+        answer = new ExecutionAnswer.Refused(ErrorCode.RATE_LIMITED, "full", Optional.of(Duration.ofSeconds(5)));
+        free(id);
+        await(server(DUE.plusSeconds(900)).run());
+        assertThat(waiting(id)).isEqualTo("2026-11-26T10:00:00Z");
+        assertThat(next(id)).isEqualTo("2026-11-26T11:00:00Z");
+
+        answer = new ExecutionAnswer.Queued(ExecutionId.create(), false);
+        free(id);
+        await(server(DUE.plusSeconds(920)).run());
+
+        assertThat(submitted).containsOnly(id + "/2026-11-26T10:00:00Z").hasSize(2);
+        assertThat(waiting(id)).isEqualTo("null");
+    }
+
+    @Test
+    void forgetsWhatWaitsWhenItIsPaused() {
+        String id = schedule(Overlap.QUEUE, CatchUp.NONE);
+        ExecutionId earlier = running(id);
+        await(server(DUE.plusSeconds(1)).run());
+
+        await(store.pause(context(), scope, id, true, Optional.empty(), DUE.plusSeconds(2)));
+        end(earlier);
+        await(server(DUE.plusSeconds(3)).run());
+
+        assertThat(submitted).isEmpty();
+    }
+
+    /** As a request of who asks, and not of who made the schedule; its due times stay as they are. */
+    @Test
+    void beginsARunNowForWhoeverAsks() {
+        String id = schedule(Overlap.FORBID, CatchUp.NONE);
+        Caller asking = caller();
+        Instant now = DUE.minusSeconds(30);
+
+        Optional<ExecutionAnswer> answered = trigger(id, asking, now);
+
+        assertThat(answered).contains(answer);
+        assertThat(submitted).containsExactly(id + "/2026-11-26T09:59:30Z");
+        assertThat(callers).containsExactly(asking.principal().id());
+        assertThat(outcomes(id)).containsExactly("2026-11-26T09:59:30Z queued");
+        assertThat(next(id)).isEqualTo("2026-11-26T10:00:00Z");
+    }
+
+    @Test
+    void beginsNoRunBesideAnotherWhereTheScheduleHasNoTwo() {
+        for (Overlap overlap : List.of(Overlap.FORBID, Overlap.QUEUE)) {
+            String id = schedule(overlap, CatchUp.NONE);
+            running(id);
+
+            assertThat(trigger(id, caller(), DUE)).isEmpty();
+            assertThat(submitted).isEmpty();
+        }
+        String replaced = schedule(Overlap.REPLACE, CatchUp.NONE);
+        ExecutionId earlier = running(replaced);
+        assertThat(trigger(replaced, caller(), DUE)).contains(answer);
+        assertThat(stopped).containsExactly(earlier);
+    }
+
+    /** Else two at once would each see that nothing runs. */
+    @Test
+    void givesAScheduleToOneAtATime() {
+        String id = schedule(Overlap.FORBID, CatchUp.NONE);
+        ScheduleStore.Claimed claimed =
+                await(store.claim(scope, id, Duration.ofMinutes(1))).orElseThrow();
+
+        assertThat(await(store.claim(scope, id, Duration.ofMinutes(1)))).isEmpty();
+        await(server(DUE.plusSeconds(1)).run());
+        assertThat(submitted).isEmpty();
+        await(store.release(claimed));
+        await(server(DUE.plusSeconds(1)).run());
+        assertThat(submitted).hasSize(1);
+    }
+
+    private Optional<ExecutionAnswer> trigger(String id, Caller caller, Instant now) {
+        ScheduleStore.Claimed claimed =
+                await(store.claim(scope, id, Duration.ofMinutes(1))).orElseThrow();
+        return await(server(now).trigger(claimed, caller, context(), now));
+    }
+
+    private String waiting(String id) {
+        return String.valueOf(await(store.find(scope, id)).orElseThrow().shown().getString("waiting_at"));
+    }
+
+    private void end(ExecutionId execution) {
+        await(pool.preparedQuery("update executions set status = 'succeeded', finished_at = now() where id = $1")
+                .execute(Tuple.of(execution.value())));
     }
 
     private ExecutionId running(String schedule) {
