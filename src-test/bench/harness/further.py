@@ -348,6 +348,51 @@ def rotation(context: Context) -> dict:
     return {"figures": figures, "lines": lines}
 
 
+MEMORY_THREADS = 64
+MEMORY_CLIENTS = 32
+
+
+@further("memory", f"messages appended and states patched: one client, and {MEMORY_CLIENTS}")
+def memory(context: Context) -> dict:
+    """Each round has threads of its own: one may have 10,000 messages, and the last of a round is to cost what the first did."""
+    base = context.plane.project("memory")
+    calls = {
+        "append": ("POST", "messages:append", '{"messages":[{"role":"human","content":"${a} and ${b} are numbers."}]}', '"thread_id"'),
+        "patch": ("PUT", "state", '{"patch":{"stage":"research","step":${a},"sum":${b}}}', '"stage":"research"'),
+    }
+
+    def requests(what: str, round_number: int) -> list[dict]:
+        method, call, body, expect = calls[what]
+        return [
+            {
+                "method": method, "url": f"{context.plane.url}{base}/memory/thread/{what}-{round_number}-{i}/{call}",
+                "headers": {"Authorization": f"Bearer {context.plane.token}"}, "body": body, "expect": expect, "label": str(i),
+            }
+            for i in range(MEMORY_THREADS)
+        ]
+
+    figures, lines, found = {}, [], []
+    for what in calls:
+        context.load.run(requests(what, 0), MEMORY_CLIENTS, context.pick(5, 30))
+    for what in calls:
+        seconds = context.pick(4, 10)
+        ones, manys = [], []
+        for round_number in range(1, context.pick(2, 4)):
+            ones.append(context.load.run(requests(what, round_number), 1, seconds))
+            manys.append(context.load.run(requests(what, round_number), MEMORY_CLIENTS, seconds))
+        one, many = min(ones, key=lambda run: run["p50_ms"]), max(manys, key=lambda run: run["per_second"])
+        for run in (one, many):
+            run.pop("kinds")
+        figures[what] = {"one": one, "many": many}
+        lines.append(
+            f"{what:>6}: one client p50 {one['p50_ms']:6.2f} ms, p99 {one['p99_ms']:7.2f} ms; {MEMORY_CLIENTS} clients "
+            f"{many['per_second']:7.0f}/s, p50 {many['p50_ms']:6.2f} ms, p99 {many['p99_ms']:7.2f} ms"
+        )
+        found.append(verdict(f"memory: {what}, one client, p50", one["p50_ms"], 4, True, "ms"))
+        found.append(verdict(f"memory: {what}, {MEMORY_CLIENTS} clients", many["per_second"], 1000, False, "/s"))
+    return {"figures": figures, "lines": lines, "verdicts": found}
+
+
 @further("soak", "ten minutes at 70 % of peak", by_default=False)
 def soak(context: Context) -> dict:
     base = context.project("soak")

@@ -129,7 +129,7 @@ final class MemoryReader {
 
     MemoryRequest.Search search() {
         only(source, "", Set.of("namespace", "query", "limit"));
-        Namespace namespace = namespace();
+        Namespace namespace = namespace(0);
         int limit = SEARCH_USUAL;
         JsonNode asked = source.path("limit");
         if (!absent(asked)) {
@@ -213,10 +213,14 @@ final class MemoryReader {
     }
 
     private Namespace namespace() {
+        return namespace(1);
+    }
+
+    private Namespace namespace(int least) {
         JsonNode sent = source.path("namespace");
         List<String> names = new ArrayList<>();
-        if (!sent.isArray() || sent.isEmpty() || sent.size() > NAMES_MAX) {
-            wrong("/namespace", "must be a list of 1 to " + NAMES_MAX + " texts");
+        if (!sent.isArray() || sent.size() < least || sent.size() > NAMES_MAX) {
+            wrong("/namespace", "must be a list of " + least + " to " + NAMES_MAX + " texts");
             return new Namespace(names);
         }
         for (int i = 0; i < sent.size(); i++) {

@@ -3,7 +3,7 @@ package io.aiel.plane.gateway.memory;
 import java.util.List;
 
 /**
- * Where recall items are: 1 to 16 names, from the outside in. As one text each name has a mark behind it, so that the path of what is inside begins
+ * Where recall items are: 1 to 16 names, from the outside in; none is what all are in. As one text each name has a mark behind it, so that the path of what is inside begins
  * with the path of what it is in, and {@code ["user", "1"]} is not in {@code ["use"]}.
  */
 record Namespace(List<String> names) {
@@ -44,6 +44,9 @@ record Namespace(List<String> names) {
     /** What is greater than each {@code path_start} of what is here or inside, compared by bytes. */
     String beyond() {
         String path = path();
+        if (path.isEmpty()) {
+            return GREATEST;
+        }
         return isShort(path) ? path.substring(0, path.length() - 1) + AFTER_END : least() + GREATEST;
     }
 

@@ -97,7 +97,8 @@ class MemoryReaderTest {
         String body = "{\"namespace\": [" + namespace + "]";
         assertRead(valid, "/namespace", body + ", \"key\": \"k\"}", MemoryReader::put);
         assertRead(valid, "/namespace", body + ", \"key\": \"k\"}", MemoryReader::address);
-        assertRead(valid, "/namespace", body + "}", MemoryReader::search);
+        // None is everywhere: the SDK's LangGraph store asks so. Nothing is written or forgotten everywhere.
+        assertRead(valid || names == 0, "/namespace", body + "}", MemoryReader::search);
         assertRead(valid, "/namespace", body + ", \"selector\": {\"key\": \"k\"}}", MemoryReader::forget);
     }
 

@@ -421,6 +421,8 @@ class MemoryTest extends MemoryOnPostgres {
         assertThat(found("[\"users\", \"1\", \"work\"]", "{}")).containsExactly("job");
         assertThat(found("[\"us\"]", "{}")).containsExactly("food_2");
         assertThat(found("[\"use\"]", "{}")).isEmpty();
+        assertThat(found("[]", "{}")).containsExactlyInAnyOrder("food", "job", "food", "food_2");
+        assertThat(found("[]", "{\"tags\": {\"type\": \"taste\"}}")).hasSize(2);
         assertThat(found("[\"users\"]", "{\"tags\": {\"type\": \"taste\"}}")).hasSize(2);
         assertThat(found("[\"users\"]", "{\"tags\": {\"type\": \"taste\", \"n\": 1}}"))
                 .hasSize(1);
@@ -483,6 +485,7 @@ class MemoryTest extends MemoryOnPostgres {
         assertThat(found("[\"\"]", "{}")).containsExactlyInAnyOrder("k4", "k5");
         assertThat(found("[\"" + "😀".repeat(256) + "\"]", "{}")).containsExactlyInAnyOrder("k6", "k7");
         assertThat(found("[\"" + "😀".repeat(255) + "\"]", "{}")).isEmpty();
+        assertThat(found("[]", "{}")).hasSize(names.size());
     }
 
     @Test
