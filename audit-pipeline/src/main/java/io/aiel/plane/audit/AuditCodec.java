@@ -6,6 +6,7 @@ import io.aiel.plane.vocabulary.Digest;
 import io.aiel.plane.vocabulary.EventId;
 import io.aiel.plane.vocabulary.ExecutionId;
 import io.aiel.plane.vocabulary.JsonText;
+import io.aiel.plane.vocabulary.ModelUse;
 import io.aiel.plane.vocabulary.NetworkHost;
 import io.aiel.plane.vocabulary.Obligations;
 import io.aiel.plane.vocabulary.PrincipalId;
@@ -132,6 +133,7 @@ public final class AuditCodec {
                 writeId(json, called);
                 json.member("resource", name(called.resource()));
             }
+            case AuditEvent.ExecutionAnswered answered -> writeAnswered(json, answered);
             case AuditEvent.EgressAllowed allowed -> {
                 json.member("address", name(allowed.address()));
                 json.member("connection", allowed.connection());
@@ -248,6 +250,7 @@ public final class AuditCodec {
         writeId(json, event);
         json.member("http_status", event.httpStatus());
         writeJson(json, "isolation", event.isolation(), SMALL_JSON_CHARACTERS_MAX);
+        writeModels(json, event.models());
         if (event.outputProblems() > 0) {
             json.member("output_problems", event.outputProblems());
         }
@@ -267,6 +270,31 @@ public final class AuditCodec {
         json.member("status", name(event.status()));
         writeUsage(json, event.usage());
         writeOptional(json, "worker_id", Optional.of(event.workerId()));
+    }
+
+    private static void writeAnswered(CanonicalJson json, AuditEvent.ExecutionAnswered event) {
+        json.member("action", name(event.action()));
+        json.member("call_id", name(event.call()));
+        writeOptional(json, "code", Optional.of(event.code()));
+        json.member("connection_id", name(event.connection()));
+        json.member("duration_ms", event.durationMs());
+        writeId(json, event);
+        writeModels(json, event.models());
+        json.member("request_digest", event.requestDigest().value());
+        writeOptional(json, "response_digest", event.responseDigest().map(Digest::value));
+        json.member("status", name(event.status()));
+    }
+
+    private static void writeModels(CanonicalJson json, ModelUse use) {
+        if (use.equals(ModelUse.NONE)) {
+            return;
+        }
+        json.name("model_usage").beginObject();
+        json.member("calls", use.calls());
+        json.member("input_tokens", use.inputTokens());
+        json.member("output_tokens", use.outputTokens());
+        json.member("total_tokens", use.totalTokens());
+        json.endObject();
     }
 
     private static void writeUsage(CanonicalJson json, Usage usage) {

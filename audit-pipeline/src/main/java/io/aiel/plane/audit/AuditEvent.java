@@ -4,6 +4,7 @@ import io.aiel.plane.vocabulary.Decision;
 import io.aiel.plane.vocabulary.Digest;
 import io.aiel.plane.vocabulary.ExecutionId;
 import io.aiel.plane.vocabulary.JsonText;
+import io.aiel.plane.vocabulary.ModelUse;
 import io.aiel.plane.vocabulary.NetworkHost;
 import io.aiel.plane.vocabulary.ProjectScope;
 import io.aiel.plane.vocabulary.ResolvedCapability;
@@ -96,6 +97,7 @@ public sealed interface AuditEvent {
      *     {@code dead_letter} (the last of several attempts failed) or {@code lost}
      * @param code the error code; empty text when it succeeded
      * @param outputProblems in how many places the result does not fit the capability's output schema
+     * @param models what its code used of language models, through integrations
      */
     record ExecutionFinished(
             ExecutionId execution,
@@ -106,9 +108,10 @@ public sealed interface AuditEvent {
             Usage usage,
             JsonText isolation,
             String workerId,
-            int outputProblems)
+            int outputProblems,
+            ModelUse models)
             implements OfExecution {
-        /** An end whose result was not in question. */
+        /** An end whose result was not in question, and without the use of models. */
         public ExecutionFinished(
                 ExecutionId execution,
                 String status,
@@ -118,7 +121,7 @@ public sealed interface AuditEvent {
                 Usage usage,
                 JsonText isolation,
                 String workerId) {
-            this(execution, status, httpStatus, code, resultDigest, usage, isolation, workerId, 0);
+            this(execution, status, httpStatus, code, resultDigest, usage, isolation, workerId, 0, ModelUse.NONE);
         }
     }
 
@@ -129,6 +132,29 @@ public sealed interface AuditEvent {
      * @param resource what it is about, as policies see it
      */
     record ExecutionCalled(ExecutionId execution, String action, String resource) implements OfExecution {}
+
+    /**
+     * An action of an outside system that the code of an execution had called is over. The control stream has the call and its end as well
+     * ({@link IntegrationCalled}, {@link IntegrationAnswered}).
+     *
+     * @param call id of the call
+     * @param status {@code done}, {@code refused} or {@code unknown}
+     * @param code the error code; empty text when it is done
+     * @param durationMs from when it was on record that it would leave until its end was
+     * @param models what the call used of a language model
+     */
+    record ExecutionAnswered(
+            ExecutionId execution,
+            String call,
+            String connection,
+            String action,
+            String status,
+            String code,
+            Digest requestDigest,
+            Optional<Digest> responseDigest,
+            long durationMs,
+            ModelUse models)
+            implements OfExecution {}
 
     /**
      * An execution's connection to a named host is about to be made; on record before the first byte of it leaves.

@@ -12,6 +12,7 @@ public final class EventTypes {
     public static final String EXECUTION_DENIED = "io.aiel.plane.execution.denied.v1";
     public static final String EXECUTION_FINISHED = "io.aiel.plane.execution.finished.v1";
     public static final String EXECUTION_CALLED = "io.aiel.plane.execution.called.v1";
+    public static final String EXECUTION_ANSWERED = "io.aiel.plane.execution.answered.v1";
     public static final String EGRESS_ALLOWED = "io.aiel.plane.egress.allowed.v1";
     public static final String EGRESS_REFUSED = "io.aiel.plane.egress.refused.v1";
     public static final String EGRESS_CLOSED = "io.aiel.plane.egress.closed.v1";
@@ -37,6 +38,7 @@ public final class EventTypes {
             EXECUTION_DENIED,
             EXECUTION_FINISHED,
             EXECUTION_CALLED,
+            EXECUTION_ANSWERED,
             EGRESS_ALLOWED,
             EGRESS_REFUSED,
             EGRESS_CLOSED,
@@ -62,6 +64,7 @@ public final class EventTypes {
             case AuditEvent.ExecutionDenied _ -> EXECUTION_DENIED;
             case AuditEvent.ExecutionFinished _ -> EXECUTION_FINISHED;
             case AuditEvent.ExecutionCalled _ -> EXECUTION_CALLED;
+            case AuditEvent.ExecutionAnswered _ -> EXECUTION_ANSWERED;
             case AuditEvent.EgressAllowed _ -> EGRESS_ALLOWED;
             case AuditEvent.EgressRefused _ -> EGRESS_REFUSED;
             case AuditEvent.EgressClosed _ -> EGRESS_CLOSED;

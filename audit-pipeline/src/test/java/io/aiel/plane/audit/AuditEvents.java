@@ -8,6 +8,7 @@ import io.aiel.plane.vocabulary.DecisionId;
 import io.aiel.plane.vocabulary.Digest;
 import io.aiel.plane.vocabulary.ExecutionId;
 import io.aiel.plane.vocabulary.JsonText;
+import io.aiel.plane.vocabulary.ModelUse;
 import io.aiel.plane.vocabulary.NetworkHost;
 import io.aiel.plane.vocabulary.Obligations;
 import io.aiel.plane.vocabulary.PrincipalId;
@@ -98,7 +99,9 @@ final class AuditEvents {
                 Optional.of(Digest.of("result")),
                 new Usage(12, 34, 56_000_000),
                 new JsonText("{\"tier\":\"namespaces\"}"),
-                "worker-1");
+                "worker-1",
+                0,
+                new ModelUse(2, 40, 25, 65));
     }
 
     /** Every type once, in the order of {@link EventTypes#ALL}. */
@@ -122,6 +125,17 @@ final class AuditEvents {
                 new AuditEvent.ExecutionDenied(EXECUTION, "POLICY_DENIED", List.of("no role allows execution.invoke")),
                 finished(),
                 new AuditEvent.ExecutionCalled(EXECUTION, "memory.write", "customer/7"),
+                new AuditEvent.ExecutionAnswered(
+                        EXECUTION,
+                        "call_" + "0".repeat(31) + "a",
+                        "conn_" + "0".repeat(31) + "9",
+                        "openai.chat.completions.create",
+                        "done",
+                        "",
+                        Digest.of("{}"),
+                        Optional.of(Digest.of("{}")),
+                        712,
+                        new ModelUse(1, 19, 10, 29)),
                 new AuditEvent.EgressAllowed(EXECUTION, 1, "api.example.com", 443, "https", "192.0.2.7"),
                 new AuditEvent.EgressRefused(
                         EXECUTION, 2, "other.example.com", 443, "not_granted", "the policy names no such host"),

@@ -97,10 +97,15 @@ class EventsPageTest {
             case AuditEvent.ExecutionFinished _ ->
                 "It ended. The last record of an admitted execution; `status` is `succeeded`, `failed`, `timed_out`, `killed`,"
                         + " `cancelled`, `dead_letter` (the last of several attempts failed) or `lost` (the server stopped meanwhile, and its end is not known)."
-                        + " Where the result does not fit the capability's output schema, `output_problems` says in how many places.";
+                        + " Where the result does not fit the capability's output schema, `output_problems` says in how many places. `model_usage` is there when its code called language models, as their providers count.";
             case AuditEvent.ExecutionCalled _ ->
                 "The code of an execution asked the plane's own API for something that it may do. Recorded before it was done."
                         + " `resource` is what the policy was asked about.";
+            case AuditEvent.ExecutionAnswered _ ->
+                "An action of an outside system that the code of an execution had called is over: `done`, `refused` or `unknown`, with `code` where it is not"
+                        + " done. `model_usage` is there when it called a language model, as its provider counts. Written at the latest with the"
+                        + " execution's last record; missing where the execution ended first, after a crash, or when the end of the call could not be put on"
+                        + " record. The tenant's control stream has `integration.called` and `integration.answered` under the same `call_id`.";
             case AuditEvent.EgressAllowed _ ->
                 "A worker is about to be connected to a named host, at the `address` that its name was resolved to and that was"
                         + " checked. Recorded before the first byte leaves.";

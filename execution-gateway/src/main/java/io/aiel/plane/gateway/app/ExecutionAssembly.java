@@ -123,7 +123,8 @@ public class ExecutionAssembly {
                                 Math.toIntExact(config.timeoutMax().toMillis()),
                                 config.logLinesMax(),
                                 config.closeRetriesMax(),
-                                Math.min(workers.workersPerSnapshotMax(), workers.workersPerProjectMax()))));
+                                Math.min(workers.workersPerSnapshotMax(), workers.workersPerProjectMax()),
+                                workers.streamBytesMax())));
     }
 
     private static List<InputError> errors(List<InputProblem> problems) {

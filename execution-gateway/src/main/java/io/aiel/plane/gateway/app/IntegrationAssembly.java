@@ -6,6 +6,8 @@ import io.aiel.plane.gateway.integration.HttpActionConfig;
 import io.aiel.plane.gateway.integration.IntegrationConfig;
 import io.aiel.plane.gateway.integration.IntegrationSettings;
 import io.aiel.plane.gateway.integration.Integrations;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.opentelemetry.api.OpenTelemetry;
 import io.quarkus.runtime.ShutdownEvent;
 import io.quarkus.runtime.StartupEvent;
 import io.vertx.core.Vertx;
@@ -40,8 +42,19 @@ public class IntegrationAssembly {
             Pool pool,
             ControlAudit audit,
             ObjectMapper json,
+            OpenTelemetry telemetry,
+            MeterRegistry meters,
             Clock clock) {
-        return new Integrations(settings(config), httpConfig, vertx, pool, audit, json, clock);
+        return new Integrations(
+                settings(config),
+                httpConfig,
+                vertx,
+                pool,
+                audit,
+                json,
+                telemetry.getTracer("io.aiel.plane"),
+                meters,
+                clock);
     }
 
     static IntegrationSettings settings(IntegrationConfig config) {

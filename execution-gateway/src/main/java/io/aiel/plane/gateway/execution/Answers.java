@@ -68,7 +68,7 @@ final class Answers {
                 code,
                 "Denied by policy: " + String.join("; ", deny.reasons()),
                 envelopes.reasons(deny.reasons()),
-                meta(run, Usage.NONE, new JsonText("{}"), List.of()));
+                meta(run, Usage.NONE, ModelsUsed.NONE, new JsonText("{}"), List.of()));
         return new ExecutionAnswer.Envelope(envelopes.status(code), envelope, Optional.of(run.id()), Optional.empty());
     }
 
@@ -96,7 +96,7 @@ final class Answers {
                                 "The execution " + execution + " was begun and its end is not known. It is not run"
                                         + " again under this key; use another one if doing it twice is harmless.",
                                 envelopes.noDetails(),
-                                meta(run, execution, Usage.NONE, new JsonText("{}"), List.of())),
+                                meta(run, execution, Usage.NONE, ModelsUsed.NONE, new JsonText("{}"), List.of())),
                         execution);
         };
     }
@@ -131,7 +131,7 @@ final class Answers {
             throw new IllegalArgumentException("http_status " + answered.httpStatus());
         }
         WorkerEnvelope.Completed completed = envelopes.completed(
-                answered.envelope(), meta(run, answered.usage(), worker.isolation(), worker.logs()));
+                answered.envelope(), meta(run, answered.usage(), worker.models(), worker.isolation(), worker.logs()));
         return new End(
                 answered.httpStatus(),
                 completed.envelope(),
@@ -142,7 +142,7 @@ final class Answers {
     }
 
     private End ended(Run run, ErrorCode code, String detail, Usage usage, WorkerRecord worker) {
-        Envelopes.Meta meta = meta(run, usage, worker.isolation(), worker.logs());
+        Envelopes.Meta meta = meta(run, usage, worker.models(), worker.isolation(), worker.logs());
         return new End(
                 envelopes.status(code),
                 envelopes.failed(code, detail, envelopes.noDetails(), meta),
@@ -161,7 +161,7 @@ final class Answers {
                         ErrorCode.OUTPUT_INVALID,
                         message,
                         envelopes.details(errors),
-                        meta(run, usage, worker.isolation(), worker.logs())),
+                        meta(run, usage, worker.models(), worker.isolation(), worker.logs())),
                 ExecutionStatus.FAILED,
                 ErrorCode.OUTPUT_INVALID.name(),
                 end.resultDigest(),
@@ -233,6 +233,7 @@ final class Answers {
                 Optional.empty(),
                 0,
                 Usage.NONE,
+                ModelsUsed.NONE,
                 new JsonText("{}"),
                 List.of());
         return new ExecutionAnswer.Envelope(
@@ -242,11 +243,12 @@ final class Answers {
                 Optional.empty());
     }
 
-    private Envelopes.Meta meta(Run run, Usage usage, JsonText isolation, List<JsonText> logs) {
-        return meta(run, run.id(), usage, isolation, logs);
+    private Envelopes.Meta meta(Run run, Usage usage, ModelsUsed models, JsonText isolation, List<JsonText> logs) {
+        return meta(run, run.id(), usage, models, isolation, logs);
     }
 
-    private Envelopes.Meta meta(Run run, ExecutionId id, Usage usage, JsonText isolation, List<JsonText> logs) {
+    private Envelopes.Meta meta(
+            Run run, ExecutionId id, Usage usage, ModelsUsed models, JsonText isolation, List<JsonText> logs) {
         return new Envelopes.Meta(
                 Optional.of(id),
                 run.requestId(),
@@ -254,6 +256,7 @@ final class Answers {
                 Optional.of(run.target().snapshot()),
                 run.elapsed().toMillis(),
                 usage,
+                models,
                 isolation,
                 logs);
     }

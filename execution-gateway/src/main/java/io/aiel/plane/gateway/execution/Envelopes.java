@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.cfg.JsonNodeFeature;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.fasterxml.jackson.databind.node.TextNode;
 import com.fasterxml.jackson.databind.util.RawValue;
 import io.aiel.plane.registry.Target;
 import io.aiel.plane.vocabulary.Decision;
@@ -14,6 +15,7 @@ import io.aiel.plane.vocabulary.Digest;
 import io.aiel.plane.vocabulary.ErrorCode;
 import io.aiel.plane.vocabulary.ExecutionId;
 import io.aiel.plane.vocabulary.JsonText;
+import io.aiel.plane.vocabulary.ModelUse;
 import io.aiel.plane.vocabulary.SnapshotRef;
 import io.aiel.plane.vocabulary.TokenText;
 import io.aiel.plane.vocabulary.Usage;
@@ -23,6 +25,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.ToIntFunction;
+import java.util.stream.Collectors;
 
 /** Makes and completes execution envelopes (wire contract, section Runtime). Thread-safe. */
 final class Envelopes {
@@ -43,6 +46,7 @@ final class Envelopes {
             Optional<SnapshotRef> snapshot,
             long durationMs,
             Usage usage,
+            ModelsUsed models,
             JsonText isolation,
             List<JsonText> logs) {}
 
@@ -207,9 +211,24 @@ final class Envelopes {
                 "usage",
                 "{\"cpu_ms\":" + meta.usage().cpuMs() + ",\"wall_ms\":"
                         + meta.usage().wallMs() + ",\"max_rss_bytes\":"
-                        + meta.usage().maxRssBytes() + "}");
+                        + meta.usage().maxRssBytes() + models(meta.models()) + "}");
         own.put("isolation", meta.isolation().value());
         return own;
+    }
+
+    /** Further members of the usage; none when no model was called. */
+    private static String models(ModelsUsed models) {
+        if (models.use().equals(ModelUse.NONE)) {
+            return "";
+        }
+        return ",\"calls\":" + models.use().calls() + ",\"input_tokens\":"
+                + models.use().inputTokens() + ",\"output_tokens\":"
+                + models.use().outputTokens() + ",\"total_tokens\":"
+                + models.use().totalTokens() + ",\"models\":["
+                + models.names().stream()
+                        .map(name -> TextNode.valueOf(name).toString())
+                        .collect(Collectors.joining(","))
+                + "]";
     }
 
     /** Ids and digests have no character that JSON escapes. */

@@ -7,6 +7,9 @@ import java.util.Optional;
  * reader's methods are called by one thread at a time.
  */
 public interface EventSource {
+    /** The name of a piece of what a call of the code's is answered. Doors show it as a {@code chunk}, and take it for no part of a result. */
+    String DELTA = "delta";
+
     /**
      * One event of a stream.
      *

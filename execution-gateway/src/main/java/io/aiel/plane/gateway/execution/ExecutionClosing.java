@@ -150,7 +150,8 @@ final class ExecutionClosing {
                 outcome.usage(),
                 worker.isolation(),
                 worker.id(),
-                end.outputProblems())));
+                end.outputProblems(),
+                worker.models().use())));
         return new Closure(
                 run.id(),
                 end.status(),

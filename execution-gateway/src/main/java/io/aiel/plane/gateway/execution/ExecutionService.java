@@ -580,8 +580,10 @@ public final class ExecutionService {
         visit.stream()
                 .ifPresent(stream ->
                         readers.enter(run.caller(), stream.events(), now -> decision(run, now), stream::refuse));
+        CallingExecution calling = new RunningCaller(
+                run.id(), run.caller().trace().with(span), trail, worker, visit.stream(), limits.streamCharsMax());
         return workerApi
-                .open(WorkerCall.opening(run, timeoutMs, trail))
+                .open(WorkerCall.opening(run, timeoutMs, calling))
                 .chain(session -> outcome(run, WorkerCall.of(run, timeoutMs, envelopes, session), allow, worker, visit)
                         .invoke(() -> session.ifPresent(WorkerApi.Session::close)))
                 .chain(outcome -> {
@@ -590,6 +592,7 @@ public final class ExecutionService {
                         span.setStatus(StatusCode.ERROR, ended.code().name());
                     }
                     span.end();
+                    worker.settle();
                     visit.ended();
                     return closing.close(run, outcome, worker, trail, visit);
                 });

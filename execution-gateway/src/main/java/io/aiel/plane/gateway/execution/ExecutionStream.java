@@ -54,6 +54,11 @@ final class ExecutionStream {
         return events.put("chunk", data.value());
     }
 
+    /** A piece of what a call of the code's is answered: shown like a chunk, but not what the handler yields. Completes when there is room. */
+    CompletionStage<Void> delta(JsonText data) {
+        return events.put(EventSource.DELTA, data.value());
+    }
+
     /** The last event. */
     void end(String name, JsonText data) {
         events.putLast(name, data.value());

@@ -146,6 +146,7 @@ final class QueuedEnds {
                         Optional.of(queued.snapshot()),
                         0,
                         Usage.NONE,
+                        ModelsUsed.NONE,
                         NOTHING,
                         List.of()));
     }

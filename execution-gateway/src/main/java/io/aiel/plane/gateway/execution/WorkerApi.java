@@ -1,15 +1,11 @@
 package io.aiel.plane.gateway.execution;
 
-import io.aiel.plane.audit.AuditEvent;
 import io.aiel.plane.hydrator.PlaneAccess;
-import io.aiel.plane.vocabulary.ExecutionId;
 import io.smallrye.mutiny.Uni;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.concurrent.CompletionStage;
-import java.util.function.Function;
 
 /** Lets the code of executions ask the plane's own API, where their project wants that. Thread-safe; does not block. */
 @FunctionalInterface
@@ -20,17 +16,12 @@ public interface WorkerApi {
     /**
      * Whose code it is.
      *
+     * @param execution where what it does is put; what it does not take on record does not happen
      * @param caller for whom it runs: it may do nothing there that the caller's roles do not allow
      * @param declaredActions what its capability says it does by integrations; empty for a kind that has no way to say
      * @param timeout how long it may run
-     * @param recorder makes a record of the execution's stream durable; what it answers false to does not happen
      */
-    record Opening(
-            ExecutionId execution,
-            Caller caller,
-            Optional<Set<String>> declaredActions,
-            Duration timeout,
-            Function<AuditEvent.OfExecution, CompletionStage<Boolean>> recorder) {
+    record Opening(CallingExecution execution, Caller caller, Optional<Set<String>> declaredActions, Duration timeout) {
         public Opening {
             declaredActions = declaredActions.map(Set::copyOf);
         }

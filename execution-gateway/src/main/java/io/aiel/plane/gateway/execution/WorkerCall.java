@@ -18,9 +18,8 @@ final class WorkerCall {
     private WorkerCall() {}
 
     /** Whose code wants to ask the API. */
-    static WorkerApi.Opening opening(Run run, int timeoutMs, ExecutionTrail trail) {
-        return new WorkerApi.Opening(
-                run.id(), run.caller(), declaredActions(run), Duration.ofMillis(timeoutMs), trail::record);
+    static WorkerApi.Opening opening(Run run, int timeoutMs, CallingExecution execution) {
+        return new WorkerApi.Opening(execution, run.caller(), declaredActions(run), Duration.ofMillis(timeoutMs));
     }
 
     /** The SDK's decorators of flows and HTTP handlers have no place for it; what has one and says nothing does nothing. */

@@ -3,15 +3,23 @@ package io.aiel.plane.gateway.execution;
 import io.aiel.plane.hydrator.EgressEvent;
 import io.aiel.plane.hydrator.WorkerListener;
 import io.aiel.plane.vocabulary.JsonText;
+import io.aiel.plane.vocabulary.ModelUse;
 import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.OptionalLong;
+import java.util.Set;
 import java.util.concurrent.CompletionStage;
 import java.util.function.Function;
 import java.util.function.LongSupplier;
 
-/** Collects what a worker says while it runs one execution. Thread-safe: the worker's thread writes, the closing one reads. */
+/**
+ * Collects what a worker says while it runs one execution, and what models its code used. Thread-safe: the worker's thread and those of calls write,
+ * the closing one reads.
+ */
 final class WorkerRecord implements WorkerListener {
+    private static final int MODEL_NAMES_MAX = 16;
+
     private final int logLinesMax;
     private final Function<EgressEvent, CompletionStage<Boolean>> egress;
     private final LongSupplier nanoTime;
@@ -19,6 +27,9 @@ final class WorkerRecord implements WorkerListener {
     private String id = "";
     private JsonText isolation = new JsonText("{}");
     private OptionalLong startedWarmAt = OptionalLong.empty();
+    private ModelUse models = ModelUse.NONE;
+    private final Set<String> modelNames = new LinkedHashSet<>();
+    private boolean settled;
 
     /** @param egress records what the worker's connections do; true once it is durable */
     WorkerRecord(int logLinesMax, Function<EgressEvent, CompletionStage<Boolean>> egress) {
@@ -48,6 +59,26 @@ final class WorkerRecord implements WorkerListener {
     @Override
     public CompletionStage<Boolean> egress(EgressEvent event) {
         return egress.apply(event);
+    }
+
+    /** A model was called. What comes after {@link #settle} is not counted. */
+    synchronized void used(String model, ModelUse use) {
+        if (settled) {
+            return;
+        }
+        models = models.plus(use);
+        if (!model.isEmpty() && modelNames.size() < MODEL_NAMES_MAX) {
+            modelNames.add(model);
+        }
+    }
+
+    /** The code has ended: what is answered and what is recorded of models is the same from now on. */
+    synchronized void settle() {
+        settled = true;
+    }
+
+    synchronized ModelsUsed models() {
+        return new ModelsUsed(models, List.copyOf(modelNames));
     }
 
     synchronized String id() {

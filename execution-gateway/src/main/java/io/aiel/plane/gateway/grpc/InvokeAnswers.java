@@ -92,7 +92,8 @@ final class InvokeAnswers {
                                 .setColdStart(data.path("cold_start").asBoolean()))
                         .build();
             case "log" -> message.setLog(values.struct(data)).build();
-            case "chunk" -> message.setChunk(chunk(data, asJson)).build();
+            case "chunk", EventSource.DELTA ->
+                message.setChunk(chunk(data, asJson)).build();
             case "result" ->
                 message.setResult(ended(data, Optional.empty(), Optional.empty(), replayed, asJson))
                         .build();

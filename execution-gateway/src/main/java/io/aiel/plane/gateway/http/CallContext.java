@@ -2,7 +2,7 @@ package io.aiel.plane.gateway.http;
 
 import io.aiel.plane.audit.AuditContext;
 import io.aiel.plane.gateway.execution.Caller;
-import io.aiel.plane.vocabulary.ExecutionId;
+import io.aiel.plane.gateway.execution.CallingExecution;
 import io.aiel.plane.vocabulary.Principal;
 import io.aiel.plane.vocabulary.ProjectScope;
 import io.aiel.plane.vocabulary.WorkspaceId;
@@ -27,7 +27,7 @@ public class CallContext {
     private @Nullable Principal principal;
     private @Nullable WorkspaceId workspace;
     private @Nullable ProjectScope scope;
-    private @Nullable ExecutionId execution;
+    private @Nullable CallingExecution execution;
     private @Nullable Set<String> declaredActions;
 
     CallContext(RoutingContext routing) {
@@ -45,14 +45,19 @@ public class CallContext {
     }
 
     /** Says that the code of an execution calls; for the filter alone. */
-    public void fromInside(ExecutionId running, Optional<Set<String>> declared) {
+    public void fromInside(CallingExecution running, Optional<Set<String>> declared) {
         execution = Objects.requireNonNull(running, "running");
         declaredActions = declared.orElse(null);
     }
 
     /** The execution whose code calls; empty when the call comes from outside. */
-    public Optional<ExecutionId> execution() {
+    public Optional<CallingExecution> execution() {
         return Optional.ofNullable(execution);
+    }
+
+    /** The span that those of what is done are children of: of the execution whose code calls, else of this request. */
+    public Context trace() {
+        return execution().map(CallingExecution::trace).orElseGet(Context::current);
     }
 
     /** All that the code that calls may have done by integrations, as its capability says; empty when nothing limits it so. */

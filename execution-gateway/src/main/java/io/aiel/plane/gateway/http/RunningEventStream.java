@@ -92,7 +92,7 @@ final class RunningEventStream {
         if (!event.id().isEmpty()) {
             to.append("id: ").append(event.id()).append('\n');
         }
-        to.append("event: ").append(event.name());
+        to.append("event: ").append(event.name().equals(EventSource.DELTA) ? "chunk" : event.name());
         to.append("\ndata: ")
                 .append(event.data().replace('\n', ' ').replace('\r', ' '))
                 .append("\n\n");

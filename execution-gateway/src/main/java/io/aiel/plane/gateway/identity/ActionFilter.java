@@ -92,7 +92,7 @@ public class ActionFilter {
 
     /** What code asks for is done once the execution's record says so. */
     private Uni<Void> onRecord(ExecutionTokens.Inside execution, String action, MultivaluedMap<String, String> path) {
-        call.fromInside(execution.execution(), execution.declaredActions());
+        call.fromInside(execution.calling(), execution.declaredActions());
         return Uni.createFrom()
                 .completionStage(() -> execution.record(action, resource(path)))
                 .ifNoItem()

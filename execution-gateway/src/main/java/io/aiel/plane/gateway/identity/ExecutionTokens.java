@@ -3,6 +3,7 @@ package io.aiel.plane.gateway.identity;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.aiel.plane.audit.AuditEvent;
+import io.aiel.plane.gateway.execution.CallingExecution;
 import io.aiel.plane.gateway.execution.WorkerApi;
 import io.aiel.plane.hydrator.PlaneAccess;
 import io.aiel.plane.vocabulary.ExecutionId;
@@ -72,7 +73,7 @@ final class ExecutionTokens implements WorkerApi {
                 .recoverWithItem(failure -> {
                     LOG.warnf(
                             "whether the code of %s may ask the API is not known, so it may not: %s",
-                            opening.execution(), failure.toString());
+                            opening.execution().id(), failure.toString());
                     return Optional.empty();
                 });
     }
@@ -184,6 +185,11 @@ final class ExecutionTokens implements WorkerApi {
         }
 
         ExecutionId execution() {
+            return opening.execution().id();
+        }
+
+        /** Where what its calls leave behind is put. */
+        CallingExecution calling() {
             return opening.execution();
         }
 
@@ -196,7 +202,7 @@ final class ExecutionTokens implements WorkerApi {
         CompletionStage<Boolean> record(String action, String resource) {
             return over
                     ? CompletableFuture.completedFuture(false)
-                    : opening.recorder().apply(new AuditEvent.ExecutionCalled(execution(), action, resource));
+                    : opening.execution().record(new AuditEvent.ExecutionCalled(execution(), action, resource));
         }
 
         @Override

@@ -15,6 +15,7 @@ import java.util.Optional;
  * @param params the action's parameters
  * @param timeout how long the whole call may take
  * @param idempotencyKey the caller's, to be passed on where the system understands one
+ * @param deltas who takes the pieces of an answer that comes in pieces
  */
 record ActionRequest(
         String connection,
@@ -24,7 +25,8 @@ record ActionRequest(
         ObjectNode credentials,
         ObjectNode params,
         Duration timeout,
-        Optional<String> idempotencyKey) {
+        Optional<String> idempotencyKey,
+        Deltas deltas) {
     @Override
     public String toString() {
         return "ActionRequest(" + connection + ", " + action + ")";

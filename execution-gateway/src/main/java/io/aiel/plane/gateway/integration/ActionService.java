@@ -6,6 +6,8 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.aiel.plane.audit.AuditContext;
+import io.aiel.plane.audit.AuditEvent;
+import io.aiel.plane.gateway.execution.CallingExecution;
 import io.aiel.plane.gateway.http.Refusal;
 import io.aiel.plane.registry.input.InputCheck;
 import io.aiel.plane.vocabulary.Digest;
@@ -13,8 +15,10 @@ import io.aiel.plane.vocabulary.ErrorCode;
 import io.aiel.plane.vocabulary.ExecutionId;
 import io.aiel.plane.vocabulary.Ids;
 import io.aiel.plane.vocabulary.JsonText;
+import io.aiel.plane.vocabulary.ModelUse;
 import io.aiel.plane.vocabulary.PrincipalId;
 import io.aiel.plane.vocabulary.ProjectScope;
+import io.opentelemetry.context.Context;
 import io.smallrye.mutiny.Uni;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -48,6 +52,7 @@ public final class ActionService {
     private final ProviderCatalogue catalogue;
     private final List<ActionRunner> runners;
     private final CallLimits limits;
+    private final CallTelemetry telemetry;
     private final InputCheck check;
     private final IntegrationSettings settings;
     private final ObjectMapper json;
@@ -59,6 +64,7 @@ public final class ActionService {
             ProviderCatalogue catalogue,
             List<ActionRunner> runners,
             CallLimits limits,
+            CallTelemetry telemetry,
             InputCheck check,
             IntegrationSettings settings,
             ObjectMapper json) {
@@ -68,6 +74,7 @@ public final class ActionService {
         this.catalogue = catalogue;
         this.runners = List.copyOf(runners);
         this.limits = limits;
+        this.telemetry = telemetry;
         this.check = check;
         this.settings = settings;
         this.json = json;
@@ -79,15 +86,27 @@ public final class ActionService {
      * @param principal whose idempotency keys these are
      * @param execution the execution whose code asks, if it does
      * @param declared all that this code says it has done, where it has a way to say
+     * @param trace the span that that of the call is a child of
      */
     public record Asker(
             ProjectScope scope,
             PrincipalId principal,
-            Optional<ExecutionId> execution,
+            Optional<CallingExecution> execution,
             Optional<Set<String>> declared,
-            AuditContext context) {
+            AuditContext context,
+            Context trace) {
         public Asker {
             declared = declared.map(Set::copyOf);
+        }
+
+        private Optional<ExecutionId> executionId() {
+            return execution.map(CallingExecution::id);
+        }
+
+        private Deltas deltas() {
+            return execution
+                    .<Deltas>map(running -> piece -> running.delta(new JsonText(piece.toString())))
+                    .orElse(Deltas.NOBODY);
         }
 
         /** Whether the code says that it has this done, by the action's name or what it is a capability for. */
@@ -99,6 +118,9 @@ public final class ActionService {
 
     /** A call that may be made, with what opens the system. */
     private record Ready(ActionCalls.Call call, Provider.Action action, ActionRequest request, ActionRunner runner) {}
+
+    /** A call that is on record and is made. */
+    private record Made(Asker asker, Ready ready, CallTelemetry.Watched watched) {}
 
     /**
      * Has it done. The item is the action's result; every refusal is a {@link Refusal}.
@@ -153,7 +175,7 @@ public final class ActionService {
                         asker.context(),
                         connection.id(),
                         action,
-                        asker.execution(),
+                        asker.executionId(),
                         refusal.code().name())
                 .chain(() -> Uni.createFrom().failure(refusal));
     }
@@ -165,7 +187,8 @@ public final class ActionService {
         if (!connection.mayDo(action.name())) {
             return "The action " + action.name() + " is allowed, but not among the connection's granted_actions.";
         }
-        return "The capability of " + asker.execution().map(ExecutionId::value).orElse("the caller")
+        return "The capability of "
+                + asker.executionId().map(ExecutionId::value).orElse("the caller")
                 + " does not say that it has " + action.name()
                 + " done; name it in the allowed_actions of its decorator.";
     }
@@ -233,7 +256,7 @@ public final class ActionService {
                 connection.id(),
                 action.name(),
                 asker.principal().value(),
-                asker.execution(),
+                asker.executionId(),
                 key,
                 Digest.of(action.name() + "\n" + sorted(params)),
                 connection.timeout().plus(GRACE).plus(RECORDING));
@@ -249,7 +272,8 @@ public final class ActionService {
                                 credentials,
                                 params,
                                 connection.timeout(),
-                                key),
+                                key,
+                                asker.deltas()),
                         runners.stream()
                                 .filter(runner -> runner.serves(provider.name()))
                                 .findFirst()
@@ -272,7 +296,10 @@ public final class ActionService {
 
     private Uni<JsonText> recorded(Asker asker, Ready ready) {
         return calls.send(asker.context(), ready.call())
-                .chain(earlier -> earlier.isPresent() ? again(ready.call(), earlier.get()) : called(asker, ready));
+                .chain(earlier -> earlier.isPresent()
+                        ? again(ready.call(), earlier.get())
+                        : called(
+                                new Made(asker, ready, telemetry.begin(asker.trace(), ready.call(), ready.request()))));
     }
 
     private static Uni<JsonText> again(ActionCalls.Call call, ActionCalls.Earlier earlier) {
@@ -302,7 +329,8 @@ public final class ActionService {
         };
     }
 
-    private Uni<JsonText> called(Asker asker, Ready ready) {
+    private Uni<JsonText> called(Made made) {
+        Ready ready = made.ready();
         return Uni.createFrom()
                 .deferred(() -> ready.runner().run(ready.request()))
                 .ifNoItem()
@@ -317,53 +345,92 @@ public final class ActionService {
                             ready.call().connection());
                     return new ActionResult.Unknown("The plane failed while it called the outside system.");
                 })
-                .chain(result -> ended(asker, ready, result));
+                .chain(result -> ended(made, result));
     }
 
-    private Uni<JsonText> ended(Asker asker, Ready ready, ActionResult result) {
+    private Uni<JsonText> ended(Made made, ActionResult result) {
+        Ready ready = made.ready();
         return switch (result) {
-            case ActionResult.Done(var object) -> done(asker, ready, object.toString());
+            case ActionResult.Done(var object) -> done(made, object.toString(), used(made, object));
             case ActionResult.Refused refused ->
                 end(
-                                asker,
-                                ready,
+                                made,
                                 new ActionCalls.End(
-                                        "refused", code(refused).name(), Optional.empty(), Optional.empty()))
+                                        "refused", code(refused).name(), Optional.empty(), Optional.empty()),
+                                ModelUse.NONE)
                         .chain(() -> Uni.createFrom().failure(refusal(ready, refused)));
             case ActionResult.Unknown(var message) -> {
                 ErrorCode code = ready.action().writes() ? ErrorCode.ACTION_OUTCOME_UNKNOWN : ErrorCode.TIMEOUT;
-                yield end(asker, ready, new ActionCalls.End("unknown", code.name(), Optional.empty(), Optional.empty()))
+                yield end(
+                                made,
+                                new ActionCalls.End("unknown", code.name(), Optional.empty(), Optional.empty()),
+                                ModelUse.NONE)
                         .chain(() -> Uni.createFrom().failure(new Refusal(code, without(ready, message))));
             }
         };
     }
 
-    private Uni<JsonText> done(Asker asker, Ready ready, String result) {
+    /** What a language model's answer says that it used; counted here alone, where an answer comes from outside for the first time. */
+    private static ModelUse used(Made made, ObjectNode result) {
+        ActionRequest request = made.ready().request();
+        if (ModelAnswer.operation(request.action()).isEmpty()) {
+            return ModelUse.NONE;
+        }
+        ModelAnswer answer = ModelAnswer.of(ModelAnswer.name(request.params().path("model")), result);
+        made.watched().answered(answer);
+        made.asker().execution().ifPresent(execution -> execution.used(answer.model(), answer.use()));
+        return answer.use();
+    }
+
+    private Uni<JsonText> done(Made made, String result, ModelUse use) {
         boolean fits = result.getBytes(StandardCharsets.UTF_8).length <= settings.resultBytesMax();
         ActionCalls.End end = new ActionCalls.End(
                 "done", "", Optional.of(Digest.of(result)), fits ? Optional.of(result) : Optional.empty());
-        return end(asker, ready, end).map(_ -> {
+        return end(made, end, use).map(_ -> {
             if (!fits) {
                 throw new Refusal(
                         ErrorCode.ACTION_REFUSED,
                         "The action was done, but its result is larger than " + settings.resultBytesMax()
                                 + " bytes; ask for less.",
-                        details(ready, "result_too_large"));
+                        details(made.ready(), "result_too_large"));
             }
             return new JsonText(result);
         });
     }
 
     /** An end that is not on record is not told: nobody could say later what was done. */
-    private Uni<Void> end(Asker asker, Ready ready, ActionCalls.End end) {
-        return calls.end(asker.context(), ready.call(), end).onFailure().transform(failure -> {
-            LOG.warnf(
-                    "the end of %s could not be put on record (%s)",
-                    ready.call().id(), failure.toString());
-            return new Refusal(
-                    ErrorCode.ACTION_OUTCOME_UNKNOWN,
-                    "The action was called, but how it ended could not be put on record; look at the outside system.");
-        });
+    private Uni<Void> end(Made made, ActionCalls.End end, ModelUse use) {
+        ActionCalls.Call call = made.ready().call();
+        long tookMs = made.watched().elapsed().toMillis();
+        made.watched().ended(end);
+        return calls.end(made.asker().context(), call, end)
+                .onFailure()
+                .transform(failure -> {
+                    LOG.warnf("the end of %s could not be put on record (%s)", call.id(), failure.toString());
+                    return new Refusal(
+                            ErrorCode.ACTION_OUTCOME_UNKNOWN,
+                            "The action was called, but how it ended could not be put on record; look at the outside system.");
+                })
+                .invoke(() -> made.asker().execution().ifPresent(execution -> tell(execution, call, end, tookMs, use)));
+    }
+
+    /**
+     * Puts the end on the record of the execution whose code called, too. Nobody waits for that: it is in order there, and is written with the
+     * execution's end at the latest. An execution that has ended takes no more, and the control stream has it anyway.
+     */
+    private static void tell(
+            CallingExecution execution, ActionCalls.Call call, ActionCalls.End end, long tookMs, ModelUse use) {
+        var _ = execution.record(new AuditEvent.ExecutionAnswered(
+                execution.id(),
+                call.id(),
+                call.connection(),
+                call.action(),
+                end.status(),
+                end.code(),
+                call.requestDigest(),
+                end.responseDigest(),
+                tookMs,
+                use));
     }
 
     private static ErrorCode code(ActionResult.Refused refused) {

@@ -40,7 +40,8 @@ final class AnswerReader {
     private static final long RETRY_SECONDS_MAX = 3_600;
     private static final int DEPTH_MAX = 500;
 
-    private static final JsonMapper JSON = JsonMapper.builder(JsonFactory.builder()
+    /** Reads what others sent: within bounds, and numbers as they came. */
+    static final JsonMapper JSON = JsonMapper.builder(JsonFactory.builder()
                     .streamReadConstraints(StreamReadConstraints.builder()
                             .maxNestingDepth(DEPTH_MAX)
                             .maxTokenCount(2_000_000)

@@ -138,6 +138,9 @@ final class ConnectorReader {
         if (exchanges.isEmpty() || exchanges.getLast().when().isPresent()) {
             problems.add(where + "/http: the last way to make it must have no condition");
         }
+        if (effect.equals("write") && exchanges.stream().anyMatch(HttpExchange::streams)) {
+            problems.add(where + "/http: what is streamed only reads, as nobody knows of a write that broke off");
+        }
         return new HttpConnector.Action(name, effect.equals("write"), defaults(action.path("params")), exchanges);
     }
 
@@ -156,7 +159,8 @@ final class ConnectorReader {
                         "body",
                         "result",
                         "answers",
-                        "idempotency_header"));
+                        "idempotency_header",
+                        "streams"));
         boolean open = http.path("open").asBoolean(false);
         Optional<String> method = open ? Optional.empty() : Optional.of(text(http, where, "method"));
         Optional<PathText> path = open
@@ -177,7 +181,8 @@ final class ConnectorReader {
                 template(http, where, "body"),
                 template(http, where, "result").orElseGet(() -> new JsonTemplate.Name(List.of("response"))),
                 list(http.path("answers"), where + "/answers", this::rule),
-                template(http, where, "idempotency_header"));
+                template(http, where, "idempotency_header"),
+                http.path("streams").asBoolean(false));
     }
 
     private Map<String, JsonTemplate> headers(JsonNode http, String where) {

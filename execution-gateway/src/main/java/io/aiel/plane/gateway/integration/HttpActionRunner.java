@@ -97,11 +97,19 @@ final class HttpActionRunner implements ActionRunner, AutoCloseable {
                 .item(() -> prepare(request))
                 .runSubscriptionOn(reading)
                 .chain(call -> authorised(call, left(request, began))
-                        .chain(ready -> http.send(ready.request(), left(request, began))
+                        .chain(ready -> send(ready, left(request, began))
                                 .emitOn(reading)
                                 .map(sent -> answered(ready, sent))))
                 .onFailure(RequestRefused.class)
                 .recoverWithItem(refused -> refused.result());
+    }
+
+    private Uni<Sent> send(Ready ready, Duration limit) {
+        if (!ready.call().exchange().streams()) {
+            return http.send(ready.request(), limit);
+        }
+        Deltas deltas = ready.call().asked().deltas();
+        return http.stream(ready.request(), piece -> deltas.take(ready.scrub().document(piece)), limit);
     }
 
     private static Duration left(ActionRequest request, long began) {
@@ -238,7 +246,7 @@ final class HttpActionRunner implements ActionRunner, AutoCloseable {
     private static Map<String, String> headers(
             HttpConnector connector, HttpExchange exchange, ObjectNode scope, String contentType) {
         Map<String, String> headers = new LinkedHashMap<>();
-        headers.put("accept", "application/json");
+        headers.put("accept", exchange.streams() ? "text/event-stream, application/json" : "application/json");
         headers.put("user-agent", "aiel-plane");
         if (!contentType.isEmpty()) {
             headers.put("content-type", contentType);
@@ -355,6 +363,8 @@ final class HttpActionRunner implements ActionRunner, AutoCloseable {
         return switch (sent) {
             case Sent.NotSent(var code, var why, var status) ->
                 new ActionResult.Refused(code, provider + " was not called: " + why, status, Optional.empty());
+            case Sent.Broken(var code, var why, var status) ->
+                new ActionResult.Refused(code, provider + " answered, but " + why, status, Optional.empty());
             case Sent.Lost(var timeout)
             when ready.call().write() ->
                 new ActionResult.Unknown(

@@ -13,6 +13,7 @@ import java.util.Optional;
  * @param fromRoot whether the path begins at the host instead of at the base URL's path
  * @param query by name; an array is the name several times
  * @param result what of the answer is the caller's
+ * @param streams whether the answer is a chat completion that comes in pieces
  * @param idempotencyHeader the name of the header that takes the caller's key
  */
 record HttpExchange(
@@ -25,7 +26,8 @@ record HttpExchange(
         Optional<JsonTemplate> body,
         JsonTemplate result,
         List<AnswerRule> answers,
-        Optional<JsonTemplate> idempotencyHeader) {
+        Optional<JsonTemplate> idempotencyHeader,
+        boolean streams) {
     HttpExchange {
         answers = List.copyOf(answers);
     }

@@ -9,6 +9,8 @@ import io.aiel.plane.hydrator.egress.CheckedResolver;
 import io.aiel.plane.registry.input.InputCheck;
 import io.aiel.plane.vocabulary.ErrorCode;
 import io.aiel.plane.vocabulary.ProjectScope;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.opentelemetry.api.trace.Tracer;
 import io.smallrye.mutiny.Uni;
 import io.vertx.core.Vertx;
 import io.vertx.core.json.JsonObject;
@@ -54,6 +56,8 @@ public final class Integrations implements AutoCloseable {
             Pool pool,
             ControlAudit audit,
             ObjectMapper json,
+            Tracer tracer,
+            MeterRegistry meters,
             Clock clock) {
         this.settings = settings;
         this.kekFile = settings.kekFile().map(KekFile::new);
@@ -75,6 +79,7 @@ public final class Integrations implements AutoCloseable {
                 catalogue,
                 runners,
                 new CallLimits(settings.atOnceMax(), settings.allAtOnceMax(), System::nanoTime),
+                new CallTelemetry(tracer, meters),
                 check,
                 settings,
                 json);

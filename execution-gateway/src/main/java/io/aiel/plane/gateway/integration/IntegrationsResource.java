@@ -200,7 +200,12 @@ public class IntegrationsResource {
 
     private ActionService.Asker asker() {
         return new ActionService.Asker(
-                call.scope(), call.principal().id(), call.execution(), call.declaredActions(), call.auditContext());
+                call.scope(),
+                call.principal().id(),
+                call.execution(),
+                call.declaredActions(),
+                call.auditContext(),
+                call.trace());
     }
 
     /** What says something of the connection, and not of the call or of this server. */

@@ -161,7 +161,7 @@ final class ServiceAccountTokens {
             case Sent.NotSent(var code, var why, var status) ->
                 throw new RequestRefused(
                         code, status, "the token of the service account could not be asked for: " + why);
-            case Sent.Lost _ ->
+            case Sent.Lost _, Sent.Broken _ ->
                 throw new RequestRefused(
                         "unreachable", 502, "no token for the service account came in time; try again");
             case Sent.Answered answer when answer.status() == 200 -> keep(account, answer.body(), now);

@@ -16,6 +16,7 @@ import jakarta.ws.rs.PathParam;
 import jakarta.ws.rs.Produces;
 import jakarta.ws.rs.QueryParam;
 import jakarta.ws.rs.core.MediaType;
+import java.util.function.Supplier;
 import org.eclipse.microprofile.openapi.annotations.Operation;
 import org.eclipse.microprofile.openapi.annotations.media.Content;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
@@ -31,10 +32,16 @@ import org.jspecify.annotations.Nullable;
 public class MemoryResource {
     private final Memory memory;
     private final CallContext call;
+    private final MemoryTelemetry telemetry;
 
-    MemoryResource(Memory memory, CallContext call) {
+    MemoryResource(Memory memory, CallContext call, MemoryTelemetry telemetry) {
         this.memory = memory;
         this.call = call;
+        this.telemetry = telemetry;
+    }
+
+    private <T> Uni<T> watched(String operation, Supplier<Uni<T>> work) {
+        return telemetry.watched(operation, call.trace(), work);
     }
 
     @POST
@@ -50,7 +57,7 @@ public class MemoryResource {
             description = "They are kept; the answer has these",
             content = @Content(mediaType = "application/json", schema = @Schema(ref = "ThreadMessages")))
     public Uni<JsonNode> append(@PathParam("thread_key") String thread, @Nullable JsonNode body) {
-        return memory.append(call.scope(), thread, body);
+        return watched("append", () -> memory.append(call.scope(), thread, body));
     }
 
     @GET
@@ -65,7 +72,7 @@ public class MemoryResource {
             description = "OK",
             content = @Content(mediaType = "application/json", schema = @Schema(ref = "ThreadMessages")))
     public Uni<JsonNode> messages(@PathParam("thread_key") String thread, @QueryParam("limit") @Nullable String limit) {
-        return memory.messages(call.scope(), thread, Pages.limit(limit));
+        return watched("messages", () -> memory.messages(call.scope(), thread, Pages.limit(limit)));
     }
 
     @GET
@@ -80,7 +87,7 @@ public class MemoryResource {
             description = "OK",
             content = @Content(mediaType = "application/json", schema = @Schema(ref = "ThreadState")))
     public Uni<JsonNode> state(@PathParam("thread_key") String thread) {
-        return memory.state(call.scope(), thread);
+        return watched("state", () -> memory.state(call.scope(), thread));
     }
 
     @PUT
@@ -99,7 +106,7 @@ public class MemoryResource {
             description = "The whole state",
             content = @Content(mediaType = "application/json", schema = @Schema(ref = "ThreadState")))
     public Uni<JsonNode> patch(@PathParam("thread_key") String thread, @Nullable JsonNode body) {
-        return memory.patch(call.scope(), thread, body);
+        return watched("patch", () -> memory.patch(call.scope(), thread, body));
     }
 
     @POST
@@ -115,7 +122,7 @@ public class MemoryResource {
             description = "It is kept",
             content = @Content(mediaType = "application/json", schema = @Schema(ref = "Checkpoint")))
     public Uni<JsonNode> checkpoint(@PathParam("thread_key") String thread, @Nullable JsonNode body) {
-        return memory.checkpoint(call.scope(), thread, body);
+        return watched("checkpoint", () -> memory.checkpoint(call.scope(), thread, body));
     }
 
     @GET
@@ -130,7 +137,7 @@ public class MemoryResource {
             description = "OK",
             content = @Content(mediaType = "application/json", schema = @Schema(ref = "Checkpoint")))
     public Uni<JsonNode> latest(@PathParam("thread_key") String thread) {
-        return memory.latest(call.scope(), thread);
+        return watched("latest_checkpoint", () -> memory.latest(call.scope(), thread));
     }
 
     @GET
@@ -149,7 +156,10 @@ public class MemoryResource {
             @QueryParam("agent_id") @Nullable String agent,
             @QueryParam("limit") @Nullable String limit,
             @QueryParam("cursor") @Nullable String cursor) {
-        return memory.threads(call.scope(), user, agent, Pages.cursor(MemoryIds.THREAD, cursor), Pages.limit(limit));
+        return watched(
+                "threads",
+                () -> memory.threads(
+                        call.scope(), user, agent, Pages.cursor(MemoryIds.THREAD, cursor), Pages.limit(limit)));
     }
 
     @DELETE
@@ -161,7 +171,7 @@ public class MemoryResource {
             description = "Whether there was something: 1 or 0",
             content = @Content(mediaType = "application/json", schema = @Schema(ref = "ThreadForgotten")))
     public Uni<JsonNode> forgetThread(@PathParam("thread_key") String thread) {
-        return memory.forgetThread(call.scope(), call.auditContext(), thread);
+        return watched("forget_thread", () -> memory.forgetThread(call.scope(), call.auditContext(), thread));
     }
 
     @POST
@@ -175,7 +185,7 @@ public class MemoryResource {
             description = "It is kept",
             content = @Content(mediaType = "application/json", schema = @Schema(ref = "RecallKept")))
     public Uni<JsonNode> put(@Nullable JsonNode body) {
-        return memory.put(call.scope(), body);
+        return watched("put", () -> memory.put(call.scope(), body));
     }
 
     @POST
@@ -191,7 +201,7 @@ public class MemoryResource {
             description = "Whether there is one, and it",
             content = @Content(mediaType = "application/json", schema = @Schema(ref = "RecallFound")))
     public Uni<JsonNode> get(@Nullable JsonNode body) {
-        return memory.get(call.scope(), body);
+        return watched("get", () -> memory.get(call.scope(), body));
     }
 
     @POST
@@ -210,7 +220,7 @@ public class MemoryResource {
             description = "OK",
             content = @Content(mediaType = "application/json", schema = @Schema(ref = "RecallItems")))
     public Uni<JsonNode> search(@Nullable JsonNode body) {
-        return memory.search(call.scope(), body);
+        return watched("search", () -> memory.search(call.scope(), body));
     }
 
     @POST
@@ -229,6 +239,6 @@ public class MemoryResource {
             description = "How many there were",
             content = @Content(mediaType = "application/json", schema = @Schema(ref = "RecallForgotten")))
     public Uni<JsonNode> forget(@Nullable JsonNode body) {
-        return memory.forget(call.scope(), call.auditContext(), body);
+        return watched("forget", () -> memory.forget(call.scope(), call.auditContext(), body));
     }
 }

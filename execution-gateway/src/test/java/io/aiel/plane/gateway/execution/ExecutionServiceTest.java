@@ -2,7 +2,9 @@ package io.aiel.plane.gateway.execution;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.aiel.plane.audit.AuditEvent;
 import io.aiel.plane.audit.AuditRecord;
+import io.aiel.plane.audit.EventTypes;
 import io.aiel.plane.hydrator.EgressEvent;
 import io.aiel.plane.hydrator.PlaneAccess;
 import io.aiel.plane.vocabulary.Digest;
@@ -10,6 +12,7 @@ import io.aiel.plane.vocabulary.ErrorCode;
 import io.aiel.plane.vocabulary.ExecutionId;
 import io.aiel.plane.vocabulary.ExecutionOutcome;
 import io.aiel.plane.vocabulary.JsonText;
+import io.aiel.plane.vocabulary.ModelUse;
 import io.aiel.plane.vocabulary.Obligations;
 import io.aiel.plane.vocabulary.Usage;
 import io.smallrye.mutiny.helpers.test.UniAssertSubscriber;
@@ -18,9 +21,11 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.concurrent.CompletableFuture;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -270,6 +275,107 @@ class ExecutionServiceTest extends ExecutionsOnFakes {
         assertThat(told).hasSize(1);
     }
 
+    @Test
+    void saysWhatModelsItsCodeUsedWhateverTheCodeSays() throws Exception {
+        List<CallingExecution> calling = new ArrayList<>();
+        api = Optional.of(opening -> {
+            calling.add(opening.execution());
+            return new FakeSession(opening, new ArrayList<>());
+        });
+        UniAssertSubscriber<ExecutionAnswer> call = execute(INVOKE);
+        CallingExecution execution = calling.getFirst();
+
+        execution.used("gpt-5", new ModelUse(1, 19, 10, 29));
+        execution.used("", new ModelUse(1, 0, 0, 0));
+        execution.used("gpt-5-mini", new ModelUse(1, 1, 2, 3));
+        execution.used("gpt-5", new ModelUse(1, 1, 1, 2));
+        hydrator.outcome.complete(answered(
+                "{\"ok\":true,\"result\":1,\"meta\":{\"usage\":{\"total_tokens\":7000000,\"models\":[\"mine\"]}}}",
+                200));
+        execution.used("gpt-5", new ModelUse(1, 1_000, 0, 1_000));
+
+        var usage = envelope(call).at("/meta/usage");
+        assertThat(usage.path("calls").asInt()).isEqualTo(4);
+        assertThat(usage.path("input_tokens").asInt()).isEqualTo(21);
+        assertThat(usage.path("output_tokens").asInt()).isEqualTo(13);
+        assertThat(usage.path("total_tokens").asInt()).isEqualTo(34);
+        assertThat(usage.path("models").toString()).isEqualTo("[\"gpt-5\",\"gpt-5-mini\"]");
+        assertThat(usage.has("cpu_ms")).isTrue();
+        assertThat(closure().records().getLast().canonical())
+                .contains("\"model_usage\":{\"calls\":4,\"input_tokens\":21,\"output_tokens\":13,\"total_tokens\":34}");
+    }
+
+    @Test
+    void saysNothingOfModelsWhereNoneWasCalled() throws Exception {
+        UniAssertSubscriber<ExecutionAnswer> call = execute(INVOKE);
+        hydrator.outcome.complete(answered(ENVELOPE, 200));
+
+        assertThat(envelope(call).at("/meta/usage").has("calls")).isFalse();
+        assertThat(closure().records().getLast().canonical()).doesNotContain("model_usage");
+    }
+
+    @Test
+    void recordsTheEndOfACallBeforeItsOwn() throws Exception {
+        List<CallingExecution> calling = new ArrayList<>();
+        api = Optional.of(opening -> {
+            calling.add(opening.execution());
+            return new FakeSession(opening, new ArrayList<>());
+        });
+        UniAssertSubscriber<ExecutionAnswer> call = execute(INVOKE);
+        CallingExecution execution = calling.getFirst();
+
+        var _ = execution.record(new AuditEvent.ExecutionAnswered(
+                execution.id(),
+                "call_1",
+                "conn_1",
+                "postgres.query",
+                "done",
+                "",
+                Digest.of("{}"),
+                Optional.empty(),
+                3,
+                ModelUse.NONE));
+        hydrator.outcome.complete(answered(ENVELOPE, 200));
+        envelope(call);
+
+        assertThat(written.stream().flatMap(entry -> entry.records().stream()).map(AuditRecord::type))
+                .endsWith(EventTypes.EXECUTION_ANSWERED, EventTypes.EXECUTION_FINISHED);
+    }
+
+    @Test
+    void passesPiecesOfAnswersOnToWhoStreamsAndToNobodyElse() throws Exception {
+        List<CallingExecution> calling = new ArrayList<>();
+        api = Optional.of(opening -> {
+            calling.add(opening.execution());
+            return new FakeSession(opening, new ArrayList<>());
+        });
+        UniAssertSubscriber<StreamAnswer> streamed = service().stream(
+                        caller(), JSON.readTree(INVOKE), Optional.empty(), _ -> new JsonText("{}"))
+                .subscribe()
+                .withSubscriber(UniAssertSubscriber.create());
+        Objects.requireNonNull(hydrator.listener).started("w", new JsonText("{}"), false);
+        EventSource events = ((StreamAnswer.Begun) streamed.awaitItem().getItem()).events();
+
+        assertThat(calling.getFirst().delta(new JsonText("\"one\"")).toCompletableFuture())
+                .isCompletedWithValue(true);
+        assertThat(calling.getFirst()
+                        .delta(new JsonText('"' + "x".repeat(100) + '"'))
+                        .toCompletableFuture())
+                .as("more than may be streamed")
+                .isCompletedWithValue(false);
+        hydrator.outcome.complete(answered(ENVELOPE, 200));
+
+        assertThat(Stream.generate(events::next)
+                        .takeWhile(Optional::isPresent)
+                        .map(event -> event.get().name()))
+                .containsExactly("started", EventSource.DELTA, "result");
+        hydrator.outcome = new CompletableFuture<>();
+        execute(INVOKE);
+        assertThat(calling.getLast().delta(new JsonText("1")).toCompletableFuture())
+                .as("nobody streams")
+                .isCompletedWithValue(true);
+    }
+
     private record FakeSession(WorkerApi.Opening opening, List<String> told) implements WorkerApi.Session {
         @Override
         public PlaneAccess access() {
@@ -287,7 +393,7 @@ class ExecutionServiceTest extends ExecutionsOnFakes {
 
         @Override
         public void close() {
-            told.add("closed " + opening.execution());
+            told.add("closed " + opening.execution().id());
         }
     }
 

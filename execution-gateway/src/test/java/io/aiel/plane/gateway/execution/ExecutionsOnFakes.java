@@ -179,7 +179,7 @@ abstract class ExecutionsOnFakes {
                 new ExecutionMetrics(new SimpleMeterRegistry(), live, gate),
                 OpenTelemetry.noop().getTracer("test"),
                 Clock.systemUTC(),
-                new ExecutionLimits(900_000, 100, 0, 8));
+                new ExecutionLimits(900_000, 100, 0, 8, 100));
     }
 
     Uni<List<Boolean>> write(List<JournalEntry> entries) {

@@ -82,7 +82,15 @@ final class Calls implements AutoCloseable {
 
     ActionRequest request(String action, String settings, String credentials, String params) {
         return new ActionRequest(
-                "conn_1", provider, action, object(settings), object(credentials), object(params), timeout, key);
+                "conn_1",
+                provider,
+                action,
+                object(settings),
+                object(credentials),
+                object(params),
+                timeout,
+                key,
+                Deltas.NOBODY);
     }
 
     static JsonNode done(ActionResult result) {

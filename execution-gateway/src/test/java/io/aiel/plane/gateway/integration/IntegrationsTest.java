@@ -8,20 +8,25 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.aiel.plane.audit.AuditContext;
+import io.aiel.plane.audit.AuditEvent;
 import io.aiel.plane.audit.ControlAudit;
 import io.aiel.plane.gateway.EmbeddedServers;
 import io.aiel.plane.gateway.http.Refusal;
 import io.aiel.plane.gateway.identity.Bootstrap;
 import io.aiel.plane.policy.PolicyEngine;
 import io.aiel.plane.registry.input.InputCheck;
+import io.aiel.plane.vocabulary.Digest;
 import io.aiel.plane.vocabulary.ErrorCode;
-import io.aiel.plane.vocabulary.ExecutionId;
 import io.aiel.plane.vocabulary.JsonText;
+import io.aiel.plane.vocabulary.ModelUse;
 import io.aiel.plane.vocabulary.PrincipalId;
 import io.aiel.plane.vocabulary.ProjectId;
 import io.aiel.plane.vocabulary.ProjectScope;
 import io.aiel.plane.vocabulary.TenantId;
 import io.aiel.plane.vocabulary.WorkspaceId;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import io.opentelemetry.api.OpenTelemetry;
+import io.opentelemetry.context.Context;
 import io.quarkus.test.common.QuarkusTestResource;
 import io.quarkus.test.junit.QuarkusTest;
 import io.quarkus.test.junit.TestProfile;
@@ -509,7 +514,8 @@ class IntegrationsTest {
                         Optional.of(scope.project()),
                         Optional.empty(),
                         "test",
-                        ""));
+                        ""),
+                Context.root());
     }
 
     private static IntegrationSettings settings(Duration statementTimeout) {
@@ -540,6 +546,7 @@ class IntegrationsTest {
                 new ProviderCatalogue(List.of(runner)),
                 List.of(runner),
                 new CallLimits(AT_ONCE_MAX, 256, System::nanoTime),
+                new CallTelemetry(OpenTelemetry.noop().getTracer("test"), new SimpleMeterRegistry()),
                 new InputCheck(10),
                 settings,
                 JSON);
@@ -654,9 +661,50 @@ class IntegrationsTest {
         return new ActionService.Asker(
                 somebody.scope(),
                 somebody.principal(),
-                Optional.of(ExecutionId.create()),
+                Optional.of(new FakeCallingExecution()),
                 Optional.of(declares),
-                somebody.context());
+                somebody.context(),
+                Context.root());
+    }
+
+    @Test
+    void putsTheEndOfACallOnTheRecordOfTheExecutionWhoseCodeCalled() throws SQLException {
+        String id = ready(draft());
+        List<ActionResult> answers = new ArrayList<>(List.of(
+                new ActionResult.Done(JSON.createObjectNode()),
+                new ActionResult.Refused("busy", "later", 502, Optional.empty())));
+        ActionService service =
+                service(new FakeActionRunner(_ -> Uni.createFrom().item(answers.removeFirst())));
+        FakeCallingExecution execution = new FakeCallingExecution();
+        ActionService.Asker somebody = asker();
+        ActionService.Asker code = new ActionService.Asker(
+                somebody.scope(),
+                somebody.principal(),
+                Optional.of(execution),
+                Optional.empty(),
+                somebody.context(),
+                Context.root());
+
+        JsonText result = insert(service, code, id, Optional.of("k"));
+        insert(service, code, id, Optional.of("k"));
+        assertRefused(() -> insert(service, code, id, Optional.empty()), ErrorCode.ACTION_REFUSED);
+
+        // What is answered again from memory was not called again.
+        assertThat(execution.recorded).hasSize(2);
+        AuditEvent.ExecutionAnswered done = (AuditEvent.ExecutionAnswered) execution.recorded.getFirst();
+        assertThat(done.execution()).isEqualTo(execution.id());
+        assertThat(done.connection()).isEqualTo(id);
+        assertThat(done.action()).isEqualTo("postgres.insert");
+        assertThat(done.status()).isEqualTo("done");
+        assertThat(done.responseDigest()).contains(Digest.of(result.value()));
+        assertThat(done.call())
+                .isEqualTo(one("select id from connection_calls where connection = '" + id + "' order by sent_at"));
+        assertThat(done.models()).isEqualTo(ModelUse.NONE);
+        AuditEvent.ExecutionAnswered refused = (AuditEvent.ExecutionAnswered) execution.recorded.getLast();
+        assertThat(refused.status()).isEqualTo("refused");
+        assertThat(refused.code()).isEqualTo("ACTION_REFUSED");
+        assertThat(refused.responseDigest()).isEmpty();
+        assertThat(execution.used).isEmpty();
     }
 
     @Test

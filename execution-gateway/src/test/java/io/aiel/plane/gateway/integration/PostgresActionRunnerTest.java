@@ -134,7 +134,8 @@ class PostgresActionRunnerTest {
                 JSON.valueToTree(Map.of("password", String.valueOf(server.get("quarkus.datasource.password")))),
                 params,
                 timeout,
-                Optional.empty());
+                Optional.empty(),
+                Deltas.NOBODY);
     }
 
     private static ActionResult run(ActionRequest request) {
@@ -501,7 +502,8 @@ class PostgresActionRunnerTest {
                 JSON.valueToTree(Map.of("password", "canary-9b1d")),
                 right.params(),
                 LIMIT,
-                Optional.empty());
+                Optional.empty(),
+                Deltas.NOBODY);
 
         ActionResult.Refused refused = refused(run(wrong));
 
