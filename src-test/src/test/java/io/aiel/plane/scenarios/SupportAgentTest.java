@@ -299,7 +299,7 @@ class SupportAgentTest {
         assertThat(refunds(1004)).isEmpty();
     }
 
-    /** Seen to fail: without the checkpointer, since the second message names no order. */
+    /** The second message names no order: which one is meant is in the checkpoint alone. */
     @Test
     void goesOnWithAConversationAndWithNobodyElsesOfThatName() throws SQLException {
         JsonNode second = result(write("support", 7, "first", "And when will I have the money?"));
@@ -319,7 +319,6 @@ class SupportAgentTest {
         assertThat(others.path("reply").asText()).isEqualTo("We are open from nine to six. This is message 1.");
     }
 
-    /** Seen to fail: with {@code postgres.insert} among what the careless agent declares. */
     @Test
     void isRefusedWhatItDoesNotDeclareAndThatIsOnRecord() throws SQLException {
         project.push(withACarelessAgent());
