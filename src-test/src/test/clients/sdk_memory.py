@@ -67,6 +67,11 @@ assert found(["users", "1"], {}) == ["job", "tea"]
 assert found(["users"], {}, 2).__len__() == 2
 assert found(["users"], {"text": "tea or bread"}) == ["job", "tea", "tea"]
 assert found(["users"], {"tags": {"type": "taste"}, "key_prefix": "t"}) == ["tea", "tea"]
+kept = {"text": "sweet", "embedding": [0.1, 0.9]}
+assert saver.recall_put(namespace=["vectors"], key="sweet", value=kept)["embedding_dimensions"] == 2
+saver.recall_put(namespace=["vectors"], key="sour", value={"text": "sour", "embedding": [0.9, 0.1]})
+near = saver.recall_search(query=RecallQuery(namespace=["vectors"], query={"vector": [0, 1]}))
+assert [item.key for item in near] == ["sweet", "sour"] and near[0].value == kept
 assert saver.recall_forget(namespace=["users", "1"], selector={"keys": ["tea"]})["deleted"] == 1
 saver.recall_forget_key(namespace=["users", "1", "work"], key="job")
 assert saver.recall_forget(namespace=["users"], selector={"tags": {"type": "taste"}})["deleted"] == 1

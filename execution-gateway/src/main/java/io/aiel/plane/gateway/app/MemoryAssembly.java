@@ -44,6 +44,7 @@ public class MemoryAssembly {
                 config.runningMax(),
                 config.waitingMax(),
                 config.sweepLimit(),
+                config.vectorsComparedMax(),
                 config.statementTimeout());
         return new Memory(settings, pool, audit, clock);
     }

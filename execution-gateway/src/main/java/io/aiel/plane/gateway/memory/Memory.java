@@ -145,15 +145,20 @@ public final class Memory {
         MemoryRequest.Put put = reader(body).put();
         return store.put(scope, put, now())
                 .chain(kept -> kept
-                        ? Uni.createFrom()
-                                .<JsonNode>item(JsonNodeFactory.instance
-                                        .objectNode()
-                                        .put("ok", true)
-                                        .put("id", MemoryStore.itemId(scope, put.address())))
+                        ? Uni.createFrom().item(kept(scope, put))
                         : refused(
                                 scope,
                                 put.bytes(),
                                 new Quota("items", quotas.itemsMax(), "The project has as many as it may")));
+    }
+
+    private static JsonNode kept(ProjectScope scope, MemoryRequest.Put put) {
+        ObjectNode answer = JsonNodeFactory.instance
+                .objectNode()
+                .put("ok", true)
+                .put("id", MemoryStore.itemId(scope, put.address()));
+        put.embedding().ifPresent(embedding -> answer.put("embedding_dimensions", embedding.dimensions()));
+        return answer;
     }
 
     /** A recall item by its name, if there is one. */
@@ -167,12 +172,26 @@ public final class Memory {
 
     /** What a namespace has, and what is inside it. */
     Uni<JsonNode> search(ProjectScope scope, @Nullable JsonNode body) {
-        return store.search(scope, reader(body).search(), now()).map(found -> {
+        MemoryRequest.Search search = reader(body).search();
+        if (search.vector().isPresent()) {
+            return store.nearest(scope, search, search.vector().get(), now()).map(Memory::nearest);
+        }
+        return store.search(scope, search, now()).map(found -> {
             ObjectNode answer = JsonNodeFactory.instance.objectNode();
             ArrayNode items = answer.putArray("items");
             found.forEach(item -> items.add(item(item)));
             return answer;
         });
+    }
+
+    private static JsonNode nearest(MemoryStore.Nearest nearest) {
+        ObjectNode answer = JsonNodeFactory.instance.objectNode();
+        ArrayNode items = answer.putArray("items");
+        nearest.items().forEach(one -> items.add(item(one.item()).put("score", one.score())));
+        return answer.put("search_mode", "exact")
+                .put("compared", nearest.compared())
+                .put("complete", nearest.complete())
+                .put("other_dimensions", nearest.otherDimensions());
     }
 
     /** Removes recall items and says how many. */
@@ -238,7 +257,7 @@ public final class Memory {
         return answer.put("created_at", checkpoint.at().toString());
     }
 
-    private static JsonNode item(MemoryStore.Item item) {
+    private static ObjectNode item(MemoryStore.Item item) {
         ObjectNode node = JsonNodeFactory.instance.objectNode();
         ArrayNode namespace = node.putArray("namespace");
         item.namespace().names().forEach(namespace::add);

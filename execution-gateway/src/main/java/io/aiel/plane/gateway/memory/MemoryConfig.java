@@ -19,7 +19,7 @@ public interface MemoryConfig {
     @WithDefault("100000")
     long itemsMax();
 
-    /** Bytes that one project keeps, as UTF-8, with 128 for each message, checkpoint and recall item besides. */
+    /** Bytes that one project keeps, as UTF-8, with 128 for each message, checkpoint and recall item besides, and four for each number of a vector. */
     @WithDefault("1073741824")
     long projectBytesMax();
 
@@ -42,6 +42,10 @@ public interface MemoryConfig {
     /** Bytes of messages, or of recall items, in one answer; what would not fit is left out. */
     @WithDefault("8388608")
     long answerBytesMax();
+
+    /** Vectors that one search compares; of more, the newest. */
+    @WithDefault("10000")
+    int vectorsComparedMax();
 
     /** How often what has expired is cleared away. */
     @WithDefault("1M")

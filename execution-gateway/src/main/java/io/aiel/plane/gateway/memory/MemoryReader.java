@@ -108,16 +108,20 @@ final class MemoryReader {
     }
 
     MemoryRequest.Put put() {
-        only(source, "", Set.of("namespace", "key", "value", "tags", "ttl_seconds"));
+        only(source, "", Set.of("namespace", "key", "value", "tags", "embedding", "ttl_seconds"));
         var address = new MemoryRequest.Address(namespace(), text(source, "", "key", 1, KEY_MAX));
         JsonText value = object(source, "", "value");
         JsonText tags = tags(source, "");
+        // What is in the value is the caller's own: there, what is no vector is something else that has this name.
+        Optional<Embedding> embedding = absent(source.path("embedding"))
+                ? Embedding.of(source.path("value").path("embedding"))
+                : embedding(source.path("embedding"), "/embedding");
         Optional<Duration> ttl = ttl();
         bounded("/value and /tags", Sizes.of(value) + Sizes.of(tags), sizes.itemBytesMax());
         checked();
         StringBuilder words = new StringBuilder(address.key());
         words(source.path("value"), words);
-        return new MemoryRequest.Put(address, value, tags, words.toString(), ttl);
+        return new MemoryRequest.Put(address, value, tags, words.toString(), embedding, ttl);
     }
 
     MemoryRequest.Address address() {
@@ -142,12 +146,15 @@ final class MemoryReader {
         } else if (!absent(sent)) {
             wrong("/query", "must be an object");
         }
-        only(query, "/query", Set.of("text", "tags", "key_prefix"));
+        only(query, "/query", Set.of("text", "tags", "key_prefix", "vector"));
         Optional<String> text = optionalText(query, "/query", "text", TEXT_MAX).filter(one -> !one.isBlank());
         Optional<String> prefix = optionalText(query, "/query", "key_prefix", KEY_MAX);
         Optional<JsonText> tags = absent(query.path("tags")) ? Optional.empty() : Optional.of(tags(query, "/query"));
+        Optional<Embedding> vector = absent(query.path("vector"))
+                ? Optional.empty()
+                : embedding(query.path("vector"), "/query/vector");
         checked();
-        return new MemoryRequest.Search(namespace, text, tags, prefix, limit);
+        return new MemoryRequest.Search(namespace, text, tags, prefix, vector, limit);
     }
 
     MemoryRequest.Forget forget() {
@@ -231,6 +238,18 @@ final class MemoryReader {
             }
         }
         return new Namespace(names);
+    }
+
+    private Optional<Embedding> embedding(JsonNode sent, String pointer) {
+        if (!sent.isArray() || sent.isEmpty() || sent.size() > Embedding.DIMENSIONS_MAX) {
+            wrong(pointer, "must be a list of 1 to " + Embedding.DIMENSIONS_MAX + " numbers");
+            return Optional.empty();
+        }
+        Optional<Embedding> embedding = Embedding.of(sent);
+        if (embedding.isEmpty()) {
+            wrong(pointer, "must have numbers alone, each within what a double can hold, and one that is not 0");
+        }
+        return embedding;
     }
 
     private JsonText tags(ObjectNode of, String at) {

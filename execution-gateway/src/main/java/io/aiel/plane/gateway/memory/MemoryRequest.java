@@ -66,11 +66,21 @@ sealed interface MemoryRequest {
      * A recall item.
      *
      * @param words the texts in it, for the search by free text
+     * @param embedding its vector, for the search by vector
      */
-    record Put(Address address, JsonText value, JsonText tags, String words, Optional<Duration> ttl)
+    record Put(
+            Address address,
+            JsonText value,
+            JsonText tags,
+            String words,
+            Optional<Embedding> embedding,
+            Optional<Duration> ttl)
             implements MemoryRequest {
         long bytes() {
-            return (long) Sizes.of(value) + Sizes.of(tags) + Sizes.ROW;
+            return (long) Sizes.of(value)
+                    + Sizes.of(tags)
+                    + embedding.map(Embedding::size).orElse(0)
+                    + Sizes.ROW;
         }
 
         @Override
@@ -85,9 +95,15 @@ sealed interface MemoryRequest {
      * @param text words of which at least one must occur
      * @param tags what the item's tags must have
      * @param keyPrefix how its key begins
+     * @param vector what its vector is to be near to
      */
     record Search(
-            Namespace namespace, Optional<String> text, Optional<JsonText> tags, Optional<String> keyPrefix, int limit)
+            Namespace namespace,
+            Optional<String> text,
+            Optional<JsonText> tags,
+            Optional<String> keyPrefix,
+            Optional<Embedding> vector,
+            int limit)
             implements MemoryRequest {
         @Override
         public String toString() {

@@ -10,10 +10,19 @@ import java.time.Duration;
  * @param runningMax statements at once
  * @param waitingMax calls that wait for their turn
  * @param sweepLimit rows of each kind that one sweep clears away
+ * @param vectorsComparedMax vectors that one search compares
  * @param statementTimeout for one statement or transaction
  */
 public record MemorySettings(
-        Project project, Sizes sizes, int runningMax, int waitingMax, int sweepLimit, Duration statementTimeout) {
+        Project project,
+        Sizes sizes,
+        int runningMax,
+        int waitingMax,
+        int sweepLimit,
+        int vectorsComparedMax,
+        Duration statementTimeout) {
+    private static final int VECTORS_COMPARED_MOST = 1_000_000;
+
     /**
      * Quotas of one project. Writers at the same moment do not see one another, so it can be passed by what they write.
      *
@@ -49,8 +58,10 @@ public record MemorySettings(
                 || sizes.answerBytesMax() < 1
                 || runningMax < 1
                 || waitingMax < 0
-                || sweepLimit < 1) {
-            throw new IllegalArgumentException("plane.memory: a limit is below what it can be");
+                || sweepLimit < 1
+                || vectorsComparedMax < 1
+                || vectorsComparedMax > VECTORS_COMPARED_MOST) {
+            throw new IllegalArgumentException("plane.memory: a limit is outside of what it can be");
         }
     }
 }

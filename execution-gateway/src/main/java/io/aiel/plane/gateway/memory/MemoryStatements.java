@@ -180,15 +180,15 @@ final class MemoryStatements {
 
     /**
      * $3 id, $4 namespace, $5 path, $6 key, $7 now, $8 expiry, $9 shard, $10 items at most, $11 value, $12 tags, $13 words, $14 bytes, $15 bytes at
-     * most.
+     * most, $16 dimensions, $17 embedding.
      */
     static final String PUT =
             USAGE + """
             item as (
               insert into memory_items as i
-                (tenant, project, id, namespace, path, key, updated_at, expires_at, value, tags, tags_found, words, bytes)
+                (tenant, project, id, namespace, path, key, updated_at, expires_at, value, tags, tags_found, words, bytes, dimensions, embedding)
               select $1, $2, $3, $4::text[], $5, $6, $7::timestamptz, $8::timestamptz, $11::text::json, $12::text::json,
-                $12::text::jsonb, to_tsvector('simple', $13), $14::bigint
+                $12::text::jsonb, to_tsvector('simple', $13), $14::bigint, $16::integer, $17::bytea
               from usage
               where (usage.items < $10 or exists (select from memory_items where id = $3)) and usage.bytes + $14 <= $15
               on conflict (id) do update set
@@ -200,7 +200,9 @@ final class MemoryStatements {
                 tags_found = excluded.tags_found,
                 words = excluded.words,
                 bytes = excluded.bytes,
-                bytes_before = i.bytes
+                bytes_before = i.bytes,
+                dimensions = excluded.dimensions,
+                embedding = excluded.embedding
               returning i.revision, i.bytes, i.bytes_before),
             """ + counted("items", "item", "bytes - bytes_before") + "select revision from item";
 
@@ -220,20 +222,47 @@ final class MemoryStatements {
                 where tags_found -> wanted.name is distinct from wanted.value))
             """;
 
+    /** Of {@code memory_items i}: $8 how keys begin, $9 text. */
+    private static final String FITS = INSIDE + """
+              and ($8::text is null or starts_with(key, $8::text))
+              and ($9::text is null or i.words @@ asked.words)
+            """;
+
+    private static final String ASKED = """
+            (select replace(plainto_tsquery('simple', coalesce($9::text, ''))::text, ' & ', ' | ')::tsquery as words) as asked
+            """;
+
     /** $8 how keys begin, $9 text, $10 rows, $11 bytes of an answer at most. */
     static final String SEARCH = "select " + SHOWN + """
              from (
               select *, sum(bytes) over (order by rank desc, updated_at desc, id) as so_far
               from (
                 select i.*, case when $9::text is null then 0 else ts_rank(i.words, asked.words) end as rank
-                from memory_items i, (
-                  select replace(plainto_tsquery('simple', coalesce($9::text, ''))::text, ' & ', ' | ')::tsquery as words) as asked
-                where\s""" + INSIDE + """
-                  and ($8::text is null or starts_with(key, $8::text))
-                  and ($9::text is null or i.words @@ asked.words)
+                from memory_items i,\s""" + ASKED + " where " + FITS + """
                 order by rank desc, updated_at desc, id limit $10) as best) as found
             where so_far <= $11::bigint
             order by rank desc, updated_at desc, id
+            """;
+
+    /** What several statements see is of one moment. */
+    static final String ONE_MOMENT = "set transaction isolation level repeatable read, read only";
+
+    /** $8 how keys begin, $9 text, $10 dimensions, $11 rows: vectors of the newest. */
+    static final String VECTORS = "select id, embedding from memory_items i, " + ASKED + " where " + FITS
+            + " and dimensions = $10 order by updated_at desc, id limit $11";
+
+    /** $8 how keys begin, $9 text, $10 dimensions, $11 as many at most: how many have others. */
+    static final String OTHER_DIMENSIONS = "select count(*)::integer from (select from memory_items i, " + ASKED
+            + " where " + FITS + " and dimensions <> $10 limit $11) as others";
+
+    /** $3 ids in their order, $4 bytes of an answer at most. */
+    static final String OF_IDS = "select " + SHOWN + """
+            , id from (
+              select i.*, wanted.at, sum(i.bytes) over (order by wanted.at) as so_far
+              from unnest($3::text[]) with ordinality as wanted (wanted_id, at) join memory_items i on i.id = wanted.wanted_id
+              where i.tenant = $1 and i.project = $2) as found
+            where so_far <= $4::bigint
+            order by at
             """;
 
     /** $3 ids. */

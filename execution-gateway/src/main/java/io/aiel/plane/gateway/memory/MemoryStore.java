@@ -5,8 +5,10 @@ import io.aiel.plane.audit.AuditEvent;
 import io.aiel.plane.audit.ControlAudit;
 import io.aiel.plane.vocabulary.JsonText;
 import io.aiel.plane.vocabulary.ProjectScope;
+import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.Uni;
 import io.vertx.core.json.JsonObject;
+import io.vertx.mutiny.sqlclient.Cursor;
 import io.vertx.mutiny.sqlclient.Pool;
 import io.vertx.mutiny.sqlclient.Row;
 import io.vertx.mutiny.sqlclient.RowSet;
@@ -21,6 +23,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -30,6 +33,10 @@ import org.jspecify.annotations.Nullable;
 final class MemoryStore {
     private static final String ALL_PROJECTS = "*";
     private static final int FORGOTTEN_AT_ONCE = 10_000;
+    /** So much of vectors is in memory at once, for each search that runs. */
+    private static final int VECTOR_BYTES_AT_ONCE = 1 << 20;
+
+    private static final int VECTORS_AT_ONCE = 1_000;
 
     private final Pool pool;
     private final ControlAudit audit;
@@ -61,6 +68,23 @@ final class MemoryStore {
         @Override
         public String toString() {
             return "Item";
+        }
+    }
+
+    /** An item and how near its vector is, from -1 to 1. */
+    record Scored(Item item, double score) {}
+
+    /**
+     * What is nearest to a vector.
+     *
+     * @param items the nearest first
+     * @param compared how many vectors were compared
+     * @param complete whether these were all with as many dimensions
+     * @param otherDimensions how many items fit and have a vector of another number of dimensions; no more are counted than are compared at most
+     */
+    record Nearest(List<Scored> items, int compared, boolean complete, int otherDimensions) {
+        Nearest {
+            items = List.copyOf(items);
         }
     }
 
@@ -228,7 +252,9 @@ final class MemoryStore {
                 .addString(put.tags().value())
                 .addString(put.words())
                 .addLong(put.bytes())
-                .addLong(settings.project().bytesMax());
+                .addLong(settings.project().bytesMax())
+                .addValue(put.embedding().map(Embedding::dimensions).orElse(null))
+                .addValue(put.embedding().map(Embedding::bytes).orElse(null));
         return run(scope, MemoryStatements.PUT, parameters).map(rows -> rows.size() > 0);
     }
 
@@ -252,6 +278,79 @@ final class MemoryStore {
             rows.forEach(row -> items.add(item(row)));
             return items;
         });
+    }
+
+    /**
+     * The nearest to a vector, of what a search without it would find: all are compared, or the newest, where there are more than may be. Their vectors
+     * are read piece by piece; their items once it is known which are the nearest.
+     */
+    Uni<Nearest> nearest(ProjectScope scope, MemoryRequest.Search search, Embedding vector, Instant now) {
+        int most = settings.vectorsComparedMax();
+        Ranking ranking = new Ranking(search.limit());
+        // One more than are compared says whether these are all.
+        Tuple vectors = fitting(scope, search, vector, now).addInteger(most + 1);
+        Tuple others = fitting(scope, search, vector, now).addInteger(most);
+        return limited(pool.withTransaction(connection -> connection
+                .query(MemoryStatements.ONE_MOMENT)
+                .execute()
+                .chain(() -> about(connection, scope.project().value(), true))
+                .chain(() -> compare(connection, vectors, vector, ranking, most))
+                .chain(complete -> connection
+                        .preparedQuery(MemoryStatements.OTHER_DIMENSIONS)
+                        .execute(others)
+                        .map(rows -> rows.iterator().next().getInteger(0))
+                        .chain(other -> items(connection, scope, ranking.best())
+                                .map(items -> new Nearest(items, ranking.compared(), complete, other))))));
+    }
+
+    private static Tuple fitting(ProjectScope scope, MemoryRequest.Search search, Embedding vector, Instant now) {
+        return inside(scope, search.namespace(), search.tags(), now)
+                .addValue(search.keyPrefix().orElse(null))
+                .addValue(search.text().orElse(null))
+                .addInteger(vector.dimensions());
+    }
+
+    /** Gives whether that were all. */
+    private static Uni<Boolean> compare(
+            SqlConnection connection, Tuple parameters, Embedding vector, Ranking ranking, int most) {
+        int piece = Math.clamp(VECTOR_BYTES_AT_ONCE / vector.size(), 1, VECTORS_AT_ONCE);
+        return connection.prepare(MemoryStatements.VECTORS).chain(statement -> {
+            Cursor cursor = statement.cursor(parameters);
+            return Multi.createBy()
+                    .repeating()
+                    .uni(() -> cursor.read(piece))
+                    .whilst(_ -> cursor.hasMore())
+                    .onItem()
+                    .invoke(rows -> rank(rows, vector, ranking, most))
+                    .collect()
+                    .with(Collectors.summingInt(RowSet::size))
+                    .map(read -> read <= most)
+                    .onTermination()
+                    .call(() -> statement.close());
+        });
+    }
+
+    private static void rank(RowSet<Row> rows, Embedding vector, Ranking ranking, int most) {
+        for (Row row : rows) {
+            if (ranking.compared() < most) {
+                ranking.add(row.getString(0), vector.cosine(row.getDelegate().getBuffer(1)));
+            }
+        }
+    }
+
+    private Uni<List<Scored>> items(SqlConnection connection, ProjectScope scope, List<Ranking.Near> nearest) {
+        Map<String, Double> scores = nearest.stream().collect(Collectors.toMap(Ranking.Near::id, Ranking.Near::score));
+        Tuple parameters = of(scope)
+                .addArrayOfString(nearest.stream().map(Ranking.Near::id).toArray(String[]::new))
+                .addLong(settings.sizes().answerBytesMax());
+        return connection
+                .preparedQuery(MemoryStatements.OF_IDS)
+                .execute(parameters)
+                .map(rows -> {
+                    List<Scored> items = new ArrayList<>(rows.size());
+                    rows.forEach(row -> items.add(new Scored(item(row), scores.getOrDefault(row.getString("id"), 0.0))));
+                    return items;
+                });
     }
 
     /** Removes items, with a record of how many: neither their names nor what they held are in it. */

@@ -37,7 +37,7 @@ abstract class MemoryOnPostgres {
     static final ObjectMapper JSON = new ObjectMapper();
     static final MemorySettings.Sizes SIZES = new MemorySettings.Sizes(200, 1_000, 2_000, 1_000, 1L << 20);
     static final MemorySettings SETTINGS =
-            new MemorySettings(new MemorySettings.Project(3, 300, 3, 100_000), SIZES, 8, 1_000, 5, LIMIT);
+            new MemorySettings(new MemorySettings.Project(3, 300, 3, 100_000), SIZES, 8, 1_000, 5, 1_000, LIMIT);
 
     static TestDatabase database;
     static Pool pool;

@@ -16,6 +16,7 @@ import java.util.function.Function;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class MemoryReaderTest {
     private static final MemorySettings.Sizes SIZES = new MemorySettings.Sizes(20, 30, 40, 50, 1_000);
@@ -197,6 +198,26 @@ class MemoryReaderTest {
                             Refusal.class,
                             refusal -> assertThat(refusal.code()).isEqualTo(ErrorCode.MALFORMED_REQUEST));
         }
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {"1", "{}", "[]", "[0, 0]", "[1, \"2\"]", "[1, null]", "[[1]]", "[1e400]", "[true]", "\"[1]\""})
+    void refusesWhatIsNoVectorWhereOneIsMeant(String vector) {
+        assertRead(
+                false, "/query/vector", "{\"namespace\": [\"n\"], \"query\": {\"vector\": " + vector + "}}", MemoryReader::search);
+        assertRead(
+                false, "/embedding", "{\"namespace\": [\"n\"], \"key\": \"k\", \"embedding\": " + vector + "}", MemoryReader::put);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"1, true", "4096, true", "4097, false"})
+    void takesVectorsOf1To4096Dimensions(int dimensions, boolean valid) {
+        String vector = Collections.nCopies(dimensions, 0.5).toString();
+        assertRead(
+                valid, "/query/vector", "{\"namespace\": [\"n\"], \"query\": {\"vector\": " + vector + "}}", MemoryReader::search);
+        assertRead(
+                valid, "/embedding", "{\"namespace\": [\"n\"], \"key\": \"k\", \"embedding\": " + vector + "}", MemoryReader::put);
     }
 
     @ParameterizedTest

@@ -30,6 +30,7 @@ class MemoryTest extends MemoryOnPostgres {
             8,
             1_000,
             1_000,
+            1_000,
             LIMIT);
 
     private final ProjectScope scope = newProject();
@@ -350,7 +351,7 @@ class MemoryTest extends MemoryOnPostgres {
     @Test
     void refusesMoreMessagesThanAThreadMayHave() {
         MemorySettings settings =
-                new MemorySettings(new MemorySettings.Project(3, 5, 3, 100_000), SIZES, 8, 1_000, 5, LIMIT);
+                new MemorySettings(new MemorySettings.Project(3, 5, 3, 100_000), SIZES, 8, 1_000, 5, 1_000, LIMIT);
         Memory small = memory(settings);
         for (int i = 0; i < 4; i++) {
             answer(small.append(scope, "t", message("m")));
@@ -372,7 +373,7 @@ class MemoryTest extends MemoryOnPostgres {
     void refusesMoreBytesThanAProjectMayKeep() {
         long two = 2L * (Sizes.ROW + 2 + 500);
         MemorySettings settings =
-                new MemorySettings(new MemorySettings.Project(9, 9, 9, two), SIZES, 8, 1_000, 5, LIMIT);
+                new MemorySettings(new MemorySettings.Project(9, 9, 9, two), SIZES, 8, 1_000, 5, 1_000, LIMIT);
         Memory small = memory(settings);
         answer(small.append(scope, "t", message("x".repeat(500))));
 
