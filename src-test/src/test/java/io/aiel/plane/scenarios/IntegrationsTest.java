@@ -3,9 +3,12 @@ package io.aiel.plane.scenarios;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.sun.net.httpserver.HttpExchange;
+import com.sun.net.httpserver.HttpServer;
 import io.aiel.plane.fixtures.Audit;
 import io.aiel.plane.fixtures.Command;
 import io.aiel.plane.fixtures.EmbeddedStores;
+import io.aiel.plane.fixtures.Events;
 import io.aiel.plane.fixtures.HostProcess;
 import io.aiel.plane.fixtures.PackagedPlane;
 import io.aiel.plane.fixtures.PlaneClient;
@@ -16,6 +19,9 @@ import io.aiel.plane.fixtures.SecretSearch.Finding;
 import io.aiel.plane.fixtures.TraceCollector;
 import io.aiel.plane.fixtures.Waiting;
 import java.io.IOException;
+import java.io.OutputStream;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -27,6 +33,9 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -47,12 +56,14 @@ class IntegrationsTest {
     private static Project project;
     private static int port;
     private static String connection;
+    private static SlowModel model;
 
     @TempDir
     Path scratch;
 
     @BeforeAll
     static void start() throws SQLException, IOException {
+        model = new SlowModel();
         clients = PublishedClients.install();
         traces = new TraceCollector();
         List<String> settings = new ArrayList<>(List.of(traces.settings()));
@@ -103,6 +114,7 @@ class IntegrationsTest {
     static void stop() {
         plane.close();
         traces.close();
+        model.close();
     }
 
     private static Map<String, Object> settings() {
@@ -212,6 +224,154 @@ class IntegrationsTest {
                         found -> found.stream().anyMatch(one -> one.toString().contains("execution.finished")),
                         Duration.ofSeconds(60)))
                 .anyMatch(one -> one.toString().contains("integration.invoke"));
+    }
+
+    @Test
+    void streamsWhatAModelAnswersToWhoStreamsTheExecution() {
+        project.client()
+                .send("PUT", project.path() + "/settings", "{\"worker_api\": true}", "Content-Type", "application/json")
+                .expect(200);
+        project.push(Map.of("entry_point.py", """
+                import os
+                from aiel_sdk import AielClient, tool
+                from aiel_sdk.integrations.openai.remote import RemoteOpenAI
+                from aiel_sdk.integrations.openai.types import OpenAIChatCompletionsCreateRequest
+
+                @tool("think", allowed_actions=("openai.chat.completions.create",))
+                def think(ctx, event):
+                    model = RemoteOpenAI(AielClient(base_url=os.environ["AIEL_BASE_URL"]), connection_id=event["connection"],
+                                         workspace_id=os.environ["AIEL_WORKSPACE_ID"], project_id=os.environ["AIEL_PROJECT_ID"])
+                    answer = model.chat_completions_create(OpenAIChatCompletionsCreateRequest(
+                        model="gpt-test", messages=[{"role": "user", "content": event["text"]}], extra={"stream": True})).raw
+                    return {"said": answer["choices"][0]["message"]["content"], "usage": answer["usage"]}
+                """));
+        String openai = project.client()
+                .post(
+                        project.path() + "/integrations",
+                        Map.of(
+                                "provider",
+                                "openai",
+                                "display_name",
+                                "Model",
+                                "settings",
+                                Map.of("base_url", "http://localhost:" + model.port() + "/v1"),
+                                "allowed_actions",
+                                List.of("openai.chat.completions.create"),
+                                "granted_actions",
+                                List.of("openai.chat.completions.create")))
+                .expect(201)
+                .path("connection_id")
+                .asText();
+        project.client()
+                .send(
+                        "PUT",
+                        project.path() + "/integrations/" + openai + "/credentials",
+                        PlaneClient.text(Map.of("api_key", PASSWORD)))
+                .expect(200);
+
+        String id;
+        try (Events events = project.stream("think", Map.of("connection", openai, "text", "say hello " + PASSWORD))) {
+            Events.Event started = events.next().orElseThrow();
+            id = started.json().path("execution_id").asText();
+            Events.Event first = events.next().orElseThrow();
+            assertThat(first.name()).isEqualTo("chunk");
+            assertThat(first.json().at("/choices/0/delta/content").asText()).isEqualTo("hel");
+            model.goOn();
+            List<Events.Event> rest = events.rest();
+
+            assertThat(rest.stream().map(Events.Event::name)).containsExactly("chunk", "chunk", "result");
+            JsonNode envelope = rest.getLast().json();
+            assertThat(envelope.at("/result/said").asText())
+                    .as(envelope.toString())
+                    .isEqualTo("hello");
+            assertThat(envelope.at("/result/usage/total_tokens").asInt()).isEqualTo(29);
+            assertThat(envelope.at("/meta/usage/input_tokens").asInt()).isEqualTo(19);
+            assertThat(envelope.at("/meta/usage/output_tokens").asInt()).isEqualTo(10);
+            assertThat(envelope.at("/meta/usage/total_tokens").asInt()).isEqualTo(29);
+            assertThat(envelope.at("/meta/usage/calls").asInt()).isEqualTo(1);
+            assertThat(envelope.at("/meta/usage/models/0").asText()).isEqualTo("gpt-test-1");
+        }
+
+        List<JsonNode> records = project.auditOf(
+                id,
+                found -> found.stream().anyMatch(one -> one.toString().contains("execution.finished")),
+                Duration.ofSeconds(60));
+        assertThat(records)
+                .extracting(one -> one.at("/event/type").asText().replaceAll("io.aiel.plane.|.v1", ""))
+                .as("newest first")
+                .startsWith("execution.finished", "execution.answered", "execution.called");
+        assertThat(records.getFirst().at("/event/data/model_usage/total_tokens").asInt())
+                .isEqualTo(29);
+        JsonNode answered = records.get(1).at("/event/data");
+        assertThat(answered.path("action").asText()).isEqualTo("openai.chat.completions.create");
+        assertThat(answered.path("status").asText()).isEqualTo("done");
+        assertThat(answered.path("connection_id").asText()).isEqualTo(openai);
+        assertThat(records.toString()).doesNotContain("say hello", PASSWORD);
+        String metrics = plane.client().get("/q/metrics").text();
+        assertThat(metrics)
+                .contains("plane_model_tokens_total{action=\"openai.chat.completions.create\",type=\"input\"")
+                .contains(
+                        "plane_integration_calls_seconds_count{action=\"openai.chat.completions.create\",status=\"done\"");
+        Waiting.until(LIMIT, () -> traces.mentions("chat gpt-test"), Boolean::booleanValue, "the span of the call");
+        for (String known : List.of("plane.worker", "gen_ai.usage.input_tokens", "gpt-test-1", id)) {
+            assertThat(traces.mentions(known)).as(known).isTrue();
+        }
+        assertThat(traces.mentions("say hello")).isFalse();
+        assertThat(traces.mentions(PASSWORD)).isFalse();
+    }
+
+    /** A model that says half of its answer, and the other half when it is told to. On the loopback. */
+    private static final class SlowModel implements AutoCloseable {
+        private static final String PIECE =
+                "data: {\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"gpt-test-1\",\"choices\":[";
+
+        private final HttpServer server;
+        private final CountDownLatch told = new CountDownLatch(1);
+
+        SlowModel() throws IOException {
+            server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 100);
+            server.setExecutor(Executors.newVirtualThreadPerTaskExecutor());
+            server.createContext("/v1/chat/completions", this::chat);
+            server.start();
+        }
+
+        int port() {
+            return server.getAddress().getPort();
+        }
+
+        void goOn() {
+            told.countDown();
+        }
+
+        private void chat(HttpExchange exchange) throws IOException {
+            exchange.getRequestBody().readAllBytes();
+            exchange.getResponseHeaders().set("Content-Type", "text/event-stream");
+            exchange.sendResponseHeaders(200, 0);
+            try (OutputStream body = exchange.getResponseBody()) {
+                say(body, PIECE + "{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"hel\"}}]}\n\n");
+                if (!told.await(30, TimeUnit.SECONDS)) {
+                    return;
+                }
+                say(body, PIECE + "{\"index\":0,\"delta\":{\"content\":\"lo\"},\"finish_reason\":\"stop\"}]}\n\n");
+                say(
+                        body,
+                        PIECE + "],\"usage\":{\"prompt_tokens\":19,\"completion_tokens\":10,\"total_tokens\":29}}\n\n"
+                                + "data: [DONE]\n\n");
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+        }
+
+        private static void say(OutputStream body, String text) throws IOException {
+            body.write(text.getBytes(StandardCharsets.UTF_8));
+            body.flush();
+        }
+
+        @Override
+        public void close() {
+            told.countDown();
+            server.stop(0);
+        }
     }
 
     @Test

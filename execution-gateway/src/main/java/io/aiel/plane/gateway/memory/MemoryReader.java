@@ -150,9 +150,8 @@ final class MemoryReader {
         Optional<String> text = optionalText(query, "/query", "text", TEXT_MAX).filter(one -> !one.isBlank());
         Optional<String> prefix = optionalText(query, "/query", "key_prefix", KEY_MAX);
         Optional<JsonText> tags = absent(query.path("tags")) ? Optional.empty() : Optional.of(tags(query, "/query"));
-        Optional<Embedding> vector = absent(query.path("vector"))
-                ? Optional.empty()
-                : embedding(query.path("vector"), "/query/vector");
+        Optional<Embedding> vector =
+                absent(query.path("vector")) ? Optional.empty() : embedding(query.path("vector"), "/query/vector");
         checked();
         return new MemoryRequest.Search(namespace, text, tags, prefix, vector, limit);
     }

@@ -348,7 +348,8 @@ final class MemoryStore {
                 .execute(parameters)
                 .map(rows -> {
                     List<Scored> items = new ArrayList<>(rows.size());
-                    rows.forEach(row -> items.add(new Scored(item(row), scores.getOrDefault(row.getString("id"), 0.0))));
+                    rows.forEach(
+                            row -> items.add(new Scored(item(row), scores.getOrDefault(row.getString("id"), 0.0))));
                     return items;
                 });
     }

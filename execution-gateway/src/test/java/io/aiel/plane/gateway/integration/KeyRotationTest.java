@@ -17,6 +17,9 @@ import io.aiel.plane.vocabulary.ProjectId;
 import io.aiel.plane.vocabulary.ProjectScope;
 import io.aiel.plane.vocabulary.TenantId;
 import io.aiel.plane.vocabulary.WorkspaceId;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import io.opentelemetry.api.OpenTelemetry;
+import io.opentelemetry.context.Context;
 import io.quarkus.test.common.QuarkusTestResource;
 import io.quarkus.test.junit.QuarkusTest;
 import io.quarkus.test.junit.TestProfile;
@@ -169,8 +172,16 @@ class KeyRotationTest {
     }
 
     private Integrations server(Path keys) {
-        Integrations server =
-                new Integrations(settings(keys), Calls.Limits.USUAL, vertx, pool, audit, JSON, Clock.systemUTC());
+        Integrations server = new Integrations(
+                settings(keys),
+                Calls.Limits.USUAL,
+                vertx,
+                pool,
+                audit,
+                JSON,
+                OpenTelemetry.noop().getTracer("test"),
+                new SimpleMeterRegistry(),
+                Clock.systemUTC());
         servers.add(server);
         return server;
     }
@@ -357,7 +368,12 @@ class KeyRotationTest {
         await(() -> server.actions()
                 .invoke(
                         new ActionService.Asker(
-                                scope, PrincipalId.create(), Optional.empty(), Optional.empty(), context()),
+                                scope,
+                                PrincipalId.create(),
+                                Optional.empty(),
+                                Optional.empty(),
+                                context(),
+                                Context.root()),
                         connection,
                         "postgres.query",
                         JSON.createObjectNode().put("sql", "select 1"),

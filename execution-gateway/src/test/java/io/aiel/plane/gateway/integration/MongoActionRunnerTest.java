@@ -113,7 +113,8 @@ class MongoActionRunnerTest {
                 JSON.valueToTree(credentials),
                 object(params),
                 timeout,
-                Optional.empty());
+                Optional.empty(),
+                Deltas.NOBODY);
     }
 
     private static ObjectNode object(String json) {
@@ -256,7 +257,6 @@ class MongoActionRunnerTest {
         assertThat(victims()).isEqualTo(UNTOUCHED);
     }
 
-    /** Seen to fail: with the list of operators left out. */
     @ParameterizedTest
     @ValueSource(
             strings = {
@@ -561,7 +561,6 @@ class MongoActionRunnerTest {
 
     private static final String INSERT = "{\"collection\": \"things\", \"documents\": [{\"a\": 1}]}";
 
-    /** Seen to fail: when what a write lost was called refused. */
     @ParameterizedTest
     @CsvSource(delimiter = '|', textBlock = """
             insert | {"collection": "things", "documents": [{"a": 1}]}
@@ -649,7 +648,6 @@ class MongoActionRunnerTest {
         assertThat(Duration.ofNanos(System.nanoTime() - began)).isLessThan(Duration.ofSeconds(5));
     }
 
-    /** Seen to fail: without the limit, the driver waits for all of it. */
     @Test
     void takesNoMoreThanItsLimitFromAServer() {
         NetServer endless = between("\0" + "\2find", socket -> {

@@ -214,7 +214,8 @@ class PostgresTlsTest {
                         JSON.valueToTree(Map.of(
                                 "sql", "select ssl, version from pg_catalog.pg_stat_ssl where pid = pg_backend_pid()")),
                         LIMIT,
-                        Optional.empty()))
+                        Optional.empty(),
+                        Deltas.NOBODY))
                 .await()
                 .atMost(LIMIT.plusSeconds(5));
     }

@@ -40,18 +40,35 @@ class EmbeddingTest {
                 "[1e308, -1e308]|[1e-320, -1e-320]|1",
             })
     void comparesDirectionsWhateverTheLengths(String one, String other, double cosine) {
-        assertThat(cosine(one, other)).isEqualTo(cosine(other, one)).isCloseTo(cosine, within(1e-6)).isBetween(-1.0, 1.0);
+        assertThat(cosine(one, other))
+                .isEqualTo(cosine(other, one))
+                .isCloseTo(cosine, within(1e-6))
+                .isBetween(-1.0, 1.0);
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"[]", "[0, 0.0]", "[1, \"2\"]", "[1, null]", "[[1]]", "{\"0\": 1}", "1", "\"[1]\"", "[1e400]", "[true]"})
+    @ValueSource(
+            strings = {
+                "[]",
+                "[0, 0.0]",
+                "[1, \"2\"]",
+                "[1, null]",
+                "[[1]]",
+                "{\"0\": 1}",
+                "1",
+                "\"[1]\"",
+                "[1e400]",
+                "[true]"
+            })
     void isNoneWhereThereIsNoDirection(String list) {
         assertThat(read(list)).isEmpty();
     }
 
     @Test
     void has4096DimensionsAtMost() {
-        assertThat(read(Collections.nCopies(4_096, 1).toString())).map(Embedding::size).contains(16_384);
+        assertThat(read(Collections.nCopies(4_096, 1).toString()))
+                .map(Embedding::size)
+                .contains(16_384);
         assertThat(read(Collections.nCopies(4_097, 1).toString())).isEmpty();
     }
 

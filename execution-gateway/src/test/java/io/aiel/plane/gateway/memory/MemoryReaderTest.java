@@ -205,9 +205,15 @@ class MemoryReaderTest {
             strings = {"1", "{}", "[]", "[0, 0]", "[1, \"2\"]", "[1, null]", "[[1]]", "[1e400]", "[true]", "\"[1]\""})
     void refusesWhatIsNoVectorWhereOneIsMeant(String vector) {
         assertRead(
-                false, "/query/vector", "{\"namespace\": [\"n\"], \"query\": {\"vector\": " + vector + "}}", MemoryReader::search);
+                false,
+                "/query/vector",
+                "{\"namespace\": [\"n\"], \"query\": {\"vector\": " + vector + "}}",
+                MemoryReader::search);
         assertRead(
-                false, "/embedding", "{\"namespace\": [\"n\"], \"key\": \"k\", \"embedding\": " + vector + "}", MemoryReader::put);
+                false,
+                "/embedding",
+                "{\"namespace\": [\"n\"], \"key\": \"k\", \"embedding\": " + vector + "}",
+                MemoryReader::put);
     }
 
     @ParameterizedTest
@@ -215,9 +221,15 @@ class MemoryReaderTest {
     void takesVectorsOf1To4096Dimensions(int dimensions, boolean valid) {
         String vector = Collections.nCopies(dimensions, 0.5).toString();
         assertRead(
-                valid, "/query/vector", "{\"namespace\": [\"n\"], \"query\": {\"vector\": " + vector + "}}", MemoryReader::search);
+                valid,
+                "/query/vector",
+                "{\"namespace\": [\"n\"], \"query\": {\"vector\": " + vector + "}}",
+                MemoryReader::search);
         assertRead(
-                valid, "/embedding", "{\"namespace\": [\"n\"], \"key\": \"k\", \"embedding\": " + vector + "}", MemoryReader::put);
+                valid,
+                "/embedding",
+                "{\"namespace\": [\"n\"], \"key\": \"k\", \"embedding\": " + vector + "}",
+                MemoryReader::put);
     }
 
     @ParameterizedTest

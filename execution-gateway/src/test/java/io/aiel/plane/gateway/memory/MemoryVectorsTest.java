@@ -32,8 +32,8 @@ class MemoryVectorsTest extends MemoryOnPostgres {
 
     private JsonNode put(String namespace, String key, String more) {
         clock.move(Duration.ofMillis(1));
-        return answer(memory.put(
-                scope, json("{\"namespace\": " + namespace + ", \"key\": \"" + key + "\", " + more + "}")));
+        return answer(
+                memory.put(scope, json("{\"namespace\": " + namespace + ", \"key\": \"" + key + "\", " + more + "}")));
     }
 
     private JsonNode putVector(String namespace, String key, String vector) {
@@ -41,12 +41,15 @@ class MemoryVectorsTest extends MemoryOnPostgres {
     }
 
     private JsonNode search(Memory by, String query, int limit) {
-        return answer(by.search(
-                scope, json("{\"namespace\": [\"n\"], \"query\": " + query + ", \"limit\": " + limit + "}")));
+        return answer(
+                by.search(scope, json("{\"namespace\": [\"n\"], \"query\": " + query + ", \"limit\": " + limit + "}")));
     }
 
     private static List<String> keys(JsonNode answer) {
-        return answer.path("items").valueStream().map(item -> item.path("key").asText()).toList();
+        return answer.path("items")
+                .valueStream()
+                .map(item -> item.path("key").asText())
+                .toList();
     }
 
     private List<String> found(String query) {
@@ -55,7 +58,9 @@ class MemoryVectorsTest extends MemoryOnPostgres {
 
     @Test
     void findsTheNearestFirstWithTheirScores() {
-        assertThat(putVector("[\"n\"]", "east", "[2, 0]").path("embedding_dimensions").asInt())
+        assertThat(putVector("[\"n\"]", "east", "[2, 0]")
+                        .path("embedding_dimensions")
+                        .asInt())
                 .isEqualTo(2);
         putVector("[\"n\", \"inner\"]", "north-east", "[1.5, 1.5]");
         put("[\"n\"]", "north", "\"value\": {\"text\": \"its vector is not given back\"}, \"embedding\": [0, 1e-9]");
@@ -84,18 +89,19 @@ class MemoryVectorsTest extends MemoryOnPostgres {
     void isHeldToNamespaceTagsKeysAndText() {
         String near = "\"value\": {\"text\": \"green tea\", \"embedding\": [1, 0.1]}, \"tags\": {\"type\": \"taste\"}";
         put("[\"n\", \"1\"]", "food.tea", near);
-        put("[\"n\", \"2\"]", "food.bread", near.replace("green tea", "rye bread").replace("0.1", "0.2"));
+        put(
+                "[\"n\", \"2\"]",
+                "food.bread",
+                near.replace("green tea", "rye bread").replace("0.1", "0.2"));
         put("[\"n\", \"2\"]", "work", near.replace("taste", "fact").replace("0.1", "0.3"));
         put("[\"nn\"]", "outside", near);
 
         assertThat(found("{\"vector\": [1, 0]}")).containsExactly("food.tea", "food.bread", "work");
         assertThat(found("{\"vector\": [1, 0], \"tags\": {\"type\": \"taste\"}}"))
                 .containsExactly("food.tea", "food.bread");
-        assertThat(found("{\"vector\": [1, 0.2], \"key_prefix\": \"food\"}"))
-                .containsExactly("food.bread", "food.tea");
+        assertThat(found("{\"vector\": [1, 0.2], \"key_prefix\": \"food\"}")).containsExactly("food.bread", "food.tea");
         assertThat(found("{\"vector\": [1, 0], \"text\": \"bread or butter\"}")).containsExactly("food.bread");
-        assertThat(keys(answer(memory.search(
-                        scope, json("{\"namespace\": [], \"query\": {\"vector\": [1, 0]}}")))))
+        assertThat(keys(answer(memory.search(scope, json("{\"namespace\": [], \"query\": {\"vector\": [1, 0]}}")))))
                 .contains("outside")
                 .hasSize(4);
     }
@@ -170,7 +176,8 @@ class MemoryVectorsTest extends MemoryOnPostgres {
 
         JsonNode answer = search(memory, "{\"vector\": " + Arrays.toString(asked) + "}", 200);
 
-        List<Integer> wanted = new ArrayList<>(IntStream.range(0, vectors.size()).boxed().toList());
+        List<Integer> wanted =
+                new ArrayList<>(IntStream.range(0, vectors.size()).boxed().toList());
         wanted.sort(Comparator.comparingDouble(i -> -cosine(asked, vectors.get(i))));
         assertThat(answer.path("compared").asInt()).isEqualTo(vectors.size());
         assertThat(keys(answer)).isEqualTo(wanted.stream().map(i -> "k" + i).toList());
