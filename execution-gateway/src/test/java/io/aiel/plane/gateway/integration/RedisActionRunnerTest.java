@@ -248,7 +248,6 @@ class RedisActionRunnerTest {
                         .asText());
     }
 
-    /** Seen to fail: with arguments that are written between blanks. */
     @ParameterizedTest
     @ValueSource(
             strings = {
@@ -281,7 +280,6 @@ class RedisActionRunnerTest {
         done(run("redis.del", params(Map.of("keys", List.of(hostile)))));
     }
 
-    /** Seen to fail: with the prefix left out of one of the actions. */
     @ParameterizedTest
     @ValueSource(strings = {"victim", "../victim", "\r\nvictim", "\0victim", "*", "mine:../victim"})
     void staysBelowThePrefix(String key) {
@@ -485,7 +483,6 @@ class RedisActionRunnerTest {
         assertThat(against(saying(""), "redis.set", SET, brief)).isInstanceOf(ActionResult.Unknown.class);
     }
 
-    /** Seen to fail: when what a write lost was called refused. */
     @Test
     void doesNotKnowWhatALostWriteDid() {
         Handler<NetSocket> hangsUp = socket -> socket.handler(part -> {
