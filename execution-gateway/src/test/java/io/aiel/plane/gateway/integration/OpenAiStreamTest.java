@@ -12,6 +12,9 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -25,6 +28,7 @@ class OpenAiStreamTest {
     private static final int LIMIT_BYTES = 64 * 1024;
 
     private final Vertx vertx = Vertx.vertx();
+    private final AtomicInteger sent = new AtomicInteger();
     private final CompletableFuture<Void> goOn = new CompletableFuture<>();
     private LocalServer openai;
     private Calls calls;
@@ -98,8 +102,14 @@ class OpenAiStreamTest {
         if (response.ended() || response.closed()) {
             return;
         }
-        String some = piece("x".repeat(200), "null").repeat(8);
-        response.write(some).onSuccess(_ -> endless(response));
+        if (response.writeQueueFull()) {
+            response.drainHandler(_ -> endless(response));
+            return;
+        }
+        response.write(piece("x".repeat(200), "null").repeat(8));
+        sent.addAndGet(8);
+        // Not from within: the other connections of this loop are to have turns.
+        vertx.runOnContext(_ -> endless(response));
     }
 
     private ActionResult call(String model, Deltas deltas, Duration timeout) {
@@ -207,5 +217,34 @@ class OpenAiStreamTest {
                 Duration.ofSeconds(10)));
 
         assertThat(whole.toString() + pieces).doesNotContain(KEY).contains("[redacted]");
+    }
+
+    /** Seen to fail: without the pause, the stream is read up to its limit while there is room for one piece. */
+    @Test
+    void readsNoFurtherThanThereIsRoomFor() throws Exception {
+        List<JsonNode> pieces = new CopyOnWriteArrayList<>();
+        CompletableFuture<Boolean> room = new CompletableFuture<>();
+        CountDownLatch first = new CountDownLatch(1);
+        CompletableFuture<ActionResult> answer = CompletableFuture.supplyAsync(() -> call(
+                "endless",
+                piece -> {
+                    pieces.add(piece);
+                    first.countDown();
+                    return room;
+                },
+                Duration.ofSeconds(20)));
+
+        assertThat(first.await(10, TimeUnit.SECONDS)).isTrue();
+        // The server stops once the buffers between the two are full.
+        int before;
+        do {
+            before = sent.get();
+            TimeUnit.MILLISECONDS.sleep(300);
+        } while (sent.get() != before);
+
+        assertThat(pieces).as("what came with one read").hasSizeLessThan(before / 2);
+        assertThat(answer).isNotDone();
+        room.complete(false);
+        assertThat(Calls.refused(answer.join()).code()).isEqualTo("stream_limit");
     }
 }
