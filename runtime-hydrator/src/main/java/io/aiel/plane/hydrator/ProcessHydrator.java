@@ -145,13 +145,20 @@ public final class ProcessHydrator implements Hydrator {
         BundleInstaller installer =
                 new BundleInstaller(data, python, settings.times().installMax(), progress);
         BundleLock lock = new BundleLocks(data).find(name);
+        Path bundle;
         try {
             // First, so that no collection can come between.
-            uses.add(BundleUse.of(installer.folder(lock)));
+            BundleUse use = BundleUse.of(installer.folder(lock));
+            try {
+                bundle = installer.install(lock, BundleCheck.Limits.DEFAULT);
+                uses.add(use);
+            } catch (HydratorFailure | InterruptedException | RuntimeException e) {
+                use.close();
+                throw e;
+            }
         } catch (IOException e) {
             throw new HydratorFailure("the worker bundle " + name + " cannot be marked as used: " + e, e);
         }
-        Path bundle = installer.install(lock, BundleCheck.Limits.DEFAULT);
         return new Zygotes(
                 new Zygote.Place(
                         python.executable(), code, bundle, store.root(), server.path(), server.folder(), forks.slots()),

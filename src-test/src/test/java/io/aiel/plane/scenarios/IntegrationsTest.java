@@ -84,30 +84,7 @@ class IntegrationsTest {
 
     /** A connection of this project to the outside system, ready to be used. */
     private static String connect(Project project) {
-        String id = project.client()
-                .post(
-                        project.path() + "/integrations",
-                        Map.of(
-                                "provider",
-                                "postgres",
-                                "display_name",
-                                "Outside",
-                                "settings",
-                                settings(),
-                                "allowed_actions",
-                                ACTIONS,
-                                "granted_actions",
-                                ACTIONS))
-                .expect(201)
-                .path("connection_id")
-                .asText();
-        project.client()
-                .send(
-                        "PUT",
-                        project.path() + "/integrations/" + id + "/credentials",
-                        PlaneClient.text(Map.of("password", PASSWORD)))
-                .expect(200);
-        return id;
+        return project.connection("postgres", settings(), ACTIONS, Map.of("password", PASSWORD));
     }
 
     @AfterAll
@@ -245,29 +222,11 @@ class IntegrationsTest {
                         model="gpt-test", messages=[{"role": "user", "content": event["text"]}], extra={"stream": True})).raw
                     return {"said": answer["choices"][0]["message"]["content"], "usage": answer["usage"]}
                 """));
-        String openai = project.client()
-                .post(
-                        project.path() + "/integrations",
-                        Map.of(
-                                "provider",
-                                "openai",
-                                "display_name",
-                                "Model",
-                                "settings",
-                                Map.of("base_url", "http://localhost:" + model.port() + "/v1"),
-                                "allowed_actions",
-                                List.of("openai.chat.completions.create"),
-                                "granted_actions",
-                                List.of("openai.chat.completions.create")))
-                .expect(201)
-                .path("connection_id")
-                .asText();
-        project.client()
-                .send(
-                        "PUT",
-                        project.path() + "/integrations/" + openai + "/credentials",
-                        PlaneClient.text(Map.of("api_key", PASSWORD)))
-                .expect(200);
+        String openai = project.connection(
+                "openai",
+                Map.of("base_url", "http://localhost:" + model.port() + "/v1"),
+                List.of("openai.chat.completions.create"),
+                Map.of("api_key", PASSWORD));
 
         String id;
         try (Events events = project.stream("think", Map.of("connection", openai, "text", "say hello " + PASSWORD))) {

@@ -21,13 +21,13 @@ import jakarta.ws.rs.Produces;
 import jakarta.ws.rs.QueryParam;
 import jakarta.ws.rs.core.MediaType;
 import java.util.Map;
-import java.util.concurrent.atomic.AtomicBoolean;
 import org.eclipse.microprofile.openapi.annotations.Operation;
 import org.eclipse.microprofile.openapi.annotations.media.Content;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 import org.eclipse.microprofile.openapi.annotations.parameters.RequestBody;
 import org.eclipse.microprofile.openapi.annotations.responses.APIResponseSchema;
 import org.eclipse.microprofile.openapi.annotations.tags.Tag;
+import org.hibernate.reactive.mutiny.Mutiny;
 import org.jboss.resteasy.reactive.ResponseStatus;
 import org.jspecify.annotations.Nullable;
 
@@ -162,34 +162,32 @@ class WorkspacesResource {
         String text = ProjectSettings.text(fields, "", Fields.body(settings), runtimes);
         fields.check();
         String runtime = ProjectSettings.runtime(text);
-        AtomicBoolean other = new AtomicBoolean();
-        return plane.change(session -> {
-                    other.set(false); // a transaction may be tried again
-                    return session.find(ProjectRow.class, call.scope().project().value())
-                            .onItem()
-                            .ifNull()
-                            .failWith(Refusal::notFound)
-                            .invoke(row -> {
-                                other.set(!ProjectSettings.runtime(row.settings).equals(runtime));
-                                row.settings = text;
-                            })
-                            .call(row -> plane.changed(
-                                    session,
-                                    call.auditContext(),
-                                    "project.settings",
-                                    row.id,
-                                    ProjectSettings.facts(text)))
-                            .call(() -> other.get()
-                                    ? Trees.toBeSealedAnew(session, call.scope(), Causes.of(call))
-                                    : Uni.createFrom().voidItem())
-                            .map(Views.Project::of);
-                })
-                .invoke(() -> {
-                    if (other.get()) {
+        return plane.change(session -> session.find(
+                                ProjectRow.class, call.scope().project().value())
+                        .onItem()
+                        .ifNull()
+                        .failWith(Refusal::notFound)
+                        .chain(row -> changed(session, row, text, runtime)))
+                .invoke(changed -> {
+                    if (changed.otherRuntime()) {
                         runtimes.prepare(runtime);
                         trees.fire(new TreeChanged(call.scope()));
                     }
-                });
+                })
+                .map(Changed::project);
+    }
+
+    /** What the change of a project's settings came to. */
+    private record Changed(Views.Project project, boolean otherRuntime) {}
+
+    private Uni<Changed> changed(Mutiny.Session session, ProjectRow row, String text, String runtime) {
+        boolean other = !ProjectSettings.runtime(row.settings).equals(runtime);
+        row.settings = text;
+        return plane.changed(session, call.auditContext(), "project.settings", row.id, ProjectSettings.facts(text))
+                .call(() -> other
+                        ? Trees.toBeSealedAnew(session, call.scope(), Causes.of(call))
+                        : Uni.createFrom().voidItem())
+                .map(_ -> new Changed(Views.Project.of(row), other));
     }
 
     private TenantId tenant() {

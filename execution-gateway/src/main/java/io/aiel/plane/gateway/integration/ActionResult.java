@@ -18,6 +18,11 @@ sealed interface ActionResult {
      */
     record Refused(String code, String message, int status, Optional<Duration> retryAfter) implements ActionResult {}
 
+    /** A refusal that says nothing of when to try again. */
+    static Refused refused(String code, String message, int status) {
+        return new Refused(code, message, status, Optional.empty());
+    }
+
     /** The request left and no answer came: whether it took effect is not known. */
     record Unknown(String message) implements ActionResult {}
 }

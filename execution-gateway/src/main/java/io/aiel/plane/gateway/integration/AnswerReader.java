@@ -135,8 +135,7 @@ final class AnswerReader {
     private ActionResult unreadable(String why, String code, int status) {
         return write
                 ? new ActionResult.Unknown(connector.provider() + " took the request, but " + why)
-                : new ActionResult.Refused(
-                        code, connector.provider() + " answered, but " + why, status, Optional.empty());
+                : ActionResult.refused(code, connector.provider() + " answered, but " + why, status);
     }
 
     /** After a failure of its own nobody can say what of a write was done. */
@@ -144,7 +143,7 @@ final class AnswerReader {
         String told = connector.provider() + " failed" + told(body);
         return write
                 ? new ActionResult.Unknown(told + ": look there whether it took effect, before it is tried again")
-                : new ActionResult.Refused("provider_error", told + ": try again", 502, Optional.empty());
+                : ActionResult.refused("provider_error", told + ": try again", 502);
     }
 
     private ActionResult refused(String code, int status, String hint, JsonNode body, Sent.Answered answer) {

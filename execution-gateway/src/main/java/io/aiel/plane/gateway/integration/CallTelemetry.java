@@ -13,6 +13,7 @@ import io.opentelemetry.api.trace.Tracer;
 import io.opentelemetry.context.Context;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
 /**
@@ -23,6 +24,10 @@ import java.util.Optional;
 final class CallTelemetry {
     private static final AttributeKey<List<String>> FINISH_REASONS =
             AttributeKey.stringArrayKey("gen_ai.response.finish_reasons");
+
+    /** What OpenTelemetry calls the databases among the providers. */
+    private static final Map<String, String> DATABASES =
+            Map.of(PostgresActionRunner.PROVIDER, "postgresql", RedisActionRunner.PROVIDER, "redis");
 
     private final Tracer tracer;
     private final MeterRegistry meters;
@@ -52,11 +57,11 @@ final class CallTelemetry {
                 span.setAttribute("gen_ai.request.model", model);
             }
         });
-        if (request.provider().equals(PostgresActionRunner.PROVIDER)) {
-            span.setAttribute("db.system.name", "postgresql");
+        Optional.ofNullable(DATABASES.get(request.provider())).ifPresent(system -> {
+            span.setAttribute("db.system.name", system);
             span.setAttribute(
                     "db.operation.name", call.action().substring(call.action().indexOf('.') + 1));
-        }
+        });
         return new Watched(call.action(), span.startSpan(), System.nanoTime());
     }
 

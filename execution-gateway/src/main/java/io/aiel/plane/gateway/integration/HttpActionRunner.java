@@ -362,9 +362,9 @@ final class HttpActionRunner implements ActionRunner, AutoCloseable {
         String provider = ready.call().asked().provider();
         return switch (sent) {
             case Sent.NotSent(var code, var why, var status) ->
-                new ActionResult.Refused(code, provider + " was not called: " + why, status, Optional.empty());
+                ActionResult.refused(code, provider + " was not called: " + why, status);
             case Sent.Broken(var code, var why, var status) ->
-                new ActionResult.Refused(code, provider + " answered, but " + why, status, Optional.empty());
+                ActionResult.refused(code, provider + " answered, but " + why, status);
             case Sent.Lost(var timeout)
             when ready.call().write() ->
                 new ActionResult.Unknown(
@@ -372,13 +372,11 @@ final class HttpActionRunner implements ActionRunner, AutoCloseable {
                                 + ": look there whether it took effect, before it is tried again");
             case Sent.Lost(var timeout) ->
                 timeout
-                        ? new ActionResult.Refused(
-                                "timeout", provider + " did not answer in time; try again", 504, Optional.empty())
-                        : new ActionResult.Refused(
+                        ? ActionResult.refused("timeout", provider + " did not answer in time; try again", 504)
+                        : ActionResult.refused(
                                 "provider_error",
                                 provider + " closed the connection without an answer; try again",
-                                502,
-                                Optional.empty());
+                                502);
             case Sent.Answered answer -> {
                 if (answer.status() == 401 && ready.call().auth() instanceof HttpAuth.Way.ServiceAccount way) {
                     tokens.forget(account(ready.call(), way));

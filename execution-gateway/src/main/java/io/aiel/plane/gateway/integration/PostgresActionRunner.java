@@ -29,7 +29,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -71,18 +70,6 @@ final class PostgresActionRunner implements ActionRunner, AutoCloseable {
         this.resultBytesMax = settings.resultBytesMax();
     }
 
-    /** Says what the caller is told; nothing was changed. */
-    private static final class Refusing extends RuntimeException {
-        private static final long serialVersionUID = 1L;
-
-        private final transient ActionResult.Refused refused;
-
-        Refusing(String code, String message, int status) {
-            super(message, null, false, false);
-            this.refused = new ActionResult.Refused(code, message, status, Optional.empty());
-        }
-    }
-
     @Override
     public boolean serves(String provider) {
         return provider.equals(PROVIDER);
@@ -91,36 +78,28 @@ final class PostgresActionRunner implements ActionRunner, AutoCloseable {
     @Override
     public Uni<ActionResult> run(ActionRequest request) {
         AtomicBoolean committing = new AtomicBoolean();
-        AtomicReference<StoreSessions.@Nullable Session<PostgresLink>> held = new AtomicReference<>();
-        AtomicBoolean over = new AtomicBoolean();
-        StoreSessions.Key key = new StoreSessions.Key(request.connection(), request.settings(), request.credentials());
+        StoreSessions.Key key = StoreSessions.Key.of(request);
         return Uni.createFrom()
-                .deferred(() -> statement(request))
-                .chain(work -> sessions.take(key, () -> connect(request)).chain(session -> {
-                    held.set(session);
-                    if (over.get()) {
-                        session.close();
-                        return Uni.createFrom().failure(new Refusing("timeout", "It took too long.", 504));
-                    }
-                    return work.apply(session.connection().connection(), committing)
-                            .invoke(() -> clean(key, session));
-                }))
+                .item(() -> statement(request))
+                .chain(work -> sessions.use(
+                        key,
+                        () -> connect(request),
+                        request.timeout(),
+                        link -> work.apply(link.connection(), committing),
+                        (session, failure) -> giveBack(key, session, failure)))
                 .<ActionResult>map(ActionResult.Done::new)
-                .ifNoItem()
-                .after(request.timeout())
-                .fail()
-                .onTermination()
-                .invoke((_, failure, cancelled) -> {
-                    over.set(true);
-                    StoreSessions.Session<PostgresLink> session = held.get();
-                    if (session != null && (failure != null || cancelled)) {
-                        // What a broken call leaves behind is nobody's: the server undoes it when the connection is
-                        // gone.
-                        session.close();
-                    }
-                })
                 .onFailure()
                 .recoverWithItem(failure -> ended(failure, committing.get()));
+    }
+
+    /** What a broken call leaves behind is nobody's: the server undoes it when the connection is gone. */
+    private void giveBack(
+            StoreSessions.Key key, StoreSessions.Session<PostgresLink> session, Optional<Throwable> failure) {
+        if (failure.isEmpty()) {
+            clean(key, session);
+        } else {
+            session.close();
+        }
     }
 
     /** What an action does on a connection. */
@@ -130,11 +109,11 @@ final class PostgresActionRunner implements ActionRunner, AutoCloseable {
     }
 
     /** All that can be found wrong with a request without a connection is found here. */
-    private Uni<Work> statement(ActionRequest request) {
+    private Work statement(ActionRequest request) {
         try {
-            return Uni.createFrom().item(request.action().equals(QUERY) ? query(request) : insert(request));
+            return request.action().equals(QUERY) ? query(request) : insert(request);
         } catch (IllegalArgumentException e) {
-            return Uni.createFrom().failure(new Refusing("invalid_sql", String.valueOf(e.getMessage()), 400));
+            throw new RequestRefused("invalid_sql", 400, String.valueOf(e.getMessage()));
         }
     }
 
@@ -183,8 +162,8 @@ final class PostgresActionRunner implements ActionRunner, AutoCloseable {
             rows.add(read(one));
         }
         if (truncated && rows.isEmpty()) {
-            throw new Refusing(
-                    "result_too_large", "One row alone is larger than a result may be; select less of it.", 422);
+            throw new RequestRefused(
+                    "result_too_large", 422, "One row alone is larger than a result may be; select less of it.");
         }
         ObjectNode result = ROWS_JSON.createObjectNode();
         result.set("rows", rows);
@@ -197,7 +176,8 @@ final class PostgresActionRunner implements ActionRunner, AutoCloseable {
         JsonNode tables = request.settings().path("tables");
         if (tables.isArray()
                 && tables.valueStream().noneMatch(one -> one.asText().equals(table))) {
-            throw new Refusing("table_not_allowed", "The connection does not allow inserts into this table.", 403);
+            throw new RequestRefused(
+                    "table_not_allowed", 403, "The connection does not allow inserts into this table.");
         }
         List<String> columns = new ArrayList<>();
         List<JsonNode> values = new ArrayList<>();
@@ -263,8 +243,8 @@ final class PostgresActionRunner implements ActionRunner, AutoCloseable {
             for (Row row : found) {
                 @Nullable String one = row.getString(0);
                 if (one == null) {
-                    throw new Refusing(
-                            "result_too_large", "The row to return is larger than a result may be; return less.", 422);
+                    throw new RequestRefused(
+                            "result_too_large", 422, "The row to return is larger than a result may be; return less.");
                 }
                 rows.add(read(one));
             }
@@ -323,7 +303,7 @@ final class PostgresActionRunner implements ActionRunner, AutoCloseable {
                 .call(() -> query(connection, "deallocate plane_statement"))
                 .invoke(types -> {
                     if (types.size() != parameters) {
-                        throw new Refusing("invalid_sql", "The parameters of the statement are not clear.", 400);
+                        throw new RequestRefused("invalid_sql", 400, "The parameters of the statement are not clear.");
                     }
                 });
     }
@@ -344,7 +324,8 @@ final class PostgresActionRunner implements ActionRunner, AutoCloseable {
         try {
             return ROWS_JSON.readTree(row);
         } catch (JsonProcessingException e) {
-            throw new Refusing("invalid_sql", "Two columns of the result have the same name; name them with AS.", 400);
+            throw new RequestRefused(
+                    "invalid_sql", 400, "Two columns of the result have the same name; name them with AS.");
         }
     }
 
@@ -389,10 +370,10 @@ final class PostgresActionRunner implements ActionRunner, AutoCloseable {
                 .after(limit)
                 .fail()
                 .onFailure(failure -> !(failure instanceof PgException))
-                .transform(_ -> new Refusing(
+                .transform(_ -> new RequestRefused(
                         "unreachable",
-                        "The database at " + host + " could not be connected to, or its certificate is not trusted.",
-                        502));
+                        502,
+                        "The database at " + host + " could not be connected to, or its certificate is not trusted."));
     }
 
     private static Uni<RowSet<Row>> query(PgConnection connection, String sql) {
@@ -411,13 +392,13 @@ final class PostgresActionRunner implements ActionRunner, AutoCloseable {
     /** Before a commit was sent, an end without an answer changed nothing: the server undoes what is not committed. */
     private static ActionResult ended(Throwable failure, boolean committing) {
         return switch (failure) {
-            case Refusing refusing -> refusing.refused;
             case RequestRefused refused -> refused.result();
             case PgException said when !(committing && isGone(said)) -> said(said);
             case Exception _
             when committing -> new ActionResult.Unknown("The connection to the database was lost while it wrote.");
-            case io.smallrye.mutiny.TimeoutException _ -> refused("timeout", "The statement took too long.", 504);
-            default -> refused("connection_lost", "The connection to the database was lost.", 502);
+            case io.smallrye.mutiny.TimeoutException _ ->
+                ActionResult.refused("timeout", "The statement took too long.", 504);
+            default -> ActionResult.refused("connection_lost", "The connection to the database was lost.", 502);
         };
     }
 
@@ -431,20 +412,18 @@ final class PostgresActionRunner implements ActionRunner, AutoCloseable {
         String state = String.valueOf(said.getSqlState());
         String message = "PostgreSQL says: " + said.getErrorMessage() + " (" + state + ")";
         return switch (state.substring(0, Math.min(2, state.length()))) {
-            case "28" -> refused("invalid_auth", message, 403);
-            case "23" -> refused("constraint_violation", message, 409);
-            case "25" -> refused("read_only", message, 403);
+            case "28" -> ActionResult.refused("invalid_auth", message, 403);
+            case "23" -> ActionResult.refused("constraint_violation", message, 409);
+            case "25" -> ActionResult.refused("read_only", message, 403);
             case "53", "57", "58", "08" ->
-                state.equals("57014") ? refused("timeout", message, 504) : refused("provider_error", message, 502);
+                state.equals("57014")
+                        ? ActionResult.refused("timeout", message, 504)
+                        : ActionResult.refused("provider_error", message, 502);
             default ->
                 state.equals("42501")
-                        ? refused("permission_denied", message, 403)
-                        : refused("invalid_sql", message, 400);
+                        ? ActionResult.refused("permission_denied", message, 403)
+                        : ActionResult.refused("invalid_sql", message, 400);
         };
-    }
-
-    private static ActionResult refused(String code, String message, int status) {
-        return new ActionResult.Refused(code, message, status, Optional.empty());
     }
 
     /** How many connections wait for the next call. */

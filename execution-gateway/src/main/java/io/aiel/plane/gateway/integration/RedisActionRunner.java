@@ -24,10 +24,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
-import org.jspecify.annotations.Nullable;
 
 /**
  * {@code redis.*}: a handful of commands on keys that begin with the connection's prefix. What callers choose is only ever an argument. Thread-safe; only
@@ -84,43 +82,25 @@ final class RedisActionRunner implements ActionRunner, AutoCloseable {
     @Override
     public Uni<ActionResult> run(ActionRequest request) {
         AtomicBoolean writing = new AtomicBoolean();
-        AtomicReference<StoreSessions.@Nullable Session<RedisLink>> held = new AtomicReference<>();
-        AtomicBoolean over = new AtomicBoolean();
-        StoreSessions.Key key = new StoreSessions.Key(request.connection(), request.settings(), request.credentials());
+        StoreSessions.Key key = StoreSessions.Key.of(request);
         return Uni.createFrom()
                 .item(() -> work(request))
-                .chain(work -> sessions.take(key, () -> connect(request)).chain(session -> {
-                    held.set(session);
-                    if (over.get()) {
-                        session.close();
-                        return Uni.createFrom().failure(new RequestRefused("timeout", 504, "It took too long."));
-                    }
-                    return work.apply(session.connection(), writing);
-                }))
+                .chain(work -> sessions.use(
+                        key,
+                        () -> connect(request),
+                        request.timeout(),
+                        link -> work.apply(link, writing),
+                        (session, failure) -> giveBack(key, session, failure)))
                 .<ActionResult>map(ActionResult.Done::new)
-                .ifNoItem()
-                .after(request.timeout())
-                .fail()
-                .onTermination()
-                .invoke((_, failure, cancelled) -> {
-                    over.set(true);
-                    giveBack(key, held.get(), failure, cancelled);
-                })
                 .onFailure()
                 .recoverWithItem(failure -> ended(failure, writing.get(), request));
     }
 
     /** A connection is kept when all its replies have come, refusals among them. */
     private void giveBack(
-            StoreSessions.Key key,
-            StoreSessions.@Nullable Session<RedisLink> session,
-            @Nullable Throwable failure,
-            boolean cancelled) {
-        if (session == null) {
-            return;
-        }
+            StoreSessions.Key key, StoreSessions.Session<RedisLink> session, Optional<Throwable> failure) {
         boolean whole =
-                !cancelled && (failure == null || failure instanceof Refusal || failure instanceof RequestRefused);
+                failure.isEmpty() || failure.get() instanceof Refusal || failure.get() instanceof RequestRefused;
         if (whole && !session.connection().isEnded()) {
             sessions.give(key, session);
         } else {
@@ -488,23 +468,26 @@ final class RedisActionRunner implements ActionRunner, AutoCloseable {
             when writing -> new ActionResult.Unknown("The connection to the server was lost while it wrote.");
             case RedisReplies.TooLarge _ -> answerTooLarge().result();
             case RedisReplies.Invalid _ ->
-                refused("bad_answer", "What answers there does not speak as Redis does.", 502);
-            case io.smallrye.mutiny.TimeoutException _ -> refused("timeout", "The server took too long.", 504);
-            default -> refused("connection_lost", "The connection to the server was lost.", 502);
+                ActionResult.refused("bad_answer", "What answers there does not speak as Redis does.", 502);
+            case io.smallrye.mutiny.TimeoutException _ ->
+                ActionResult.refused("timeout", "The server took too long.", 504);
+            default -> ActionResult.refused("connection_lost", "The connection to the server was lost.", 502);
         };
     }
 
     private static ActionResult said(RedisReply.Fault fault, ActionRequest request) {
         return switch (fault.kind()) {
             case "NOAUTH", "WRONGPASS" -> invalidAuth().result();
-            case "NOPERM" -> refused("forbidden", "The user of the connection may not do that.", 403);
+            case "NOPERM" -> ActionResult.refused("forbidden", "The user of the connection may not do that.", 403);
             case "MOVED", "ASK", "CROSSSLOT" ->
-                refused("redirected", "The key is on another server of a cluster, which is not followed.", 409);
-            case "READONLY" -> refused("connection_invalid", "The server is a replica, which takes no writes.", 409);
-            case "OOM" -> refused("quota_exceeded", "The server has no memory left for more.", 409);
+                ActionResult.refused(
+                        "redirected", "The key is on another server of a cluster, which is not followed.", 409);
+            case "READONLY" ->
+                ActionResult.refused("connection_invalid", "The server is a replica, which takes no writes.", 409);
+            case "OOM" -> ActionResult.refused("quota_exceeded", "The server has no memory left for more.", 409);
             case "LOADING", "BUSY", "CLUSTERDOWN", "MASTERDOWN", "TRYAGAIN", "MISCONF", "NOREPLICAS" ->
-                refused("unavailable", "The server says: " + fault.kind() + "; try again later.", 502);
-            default -> refused("rejected", "The server says: " + shown(fault.text(), request), 422);
+                ActionResult.refused("unavailable", "The server says: " + fault.kind() + "; try again later.", 502);
+            default -> ActionResult.refused("rejected", "The server says: " + shown(fault.text(), request), 422);
         };
     }
 
@@ -512,10 +495,6 @@ final class RedisActionRunner implements ActionRunner, AutoCloseable {
         String clean =
                 CredentialScrub.of(CredentialScrub.texts(request.credentials())).text(text);
         return clean.length() <= MESSAGE_MAX ? clean : clean.substring(0, MESSAGE_MAX) + "…";
-    }
-
-    private static ActionResult refused(String code, String message, int status) {
-        return new ActionResult.Refused(code, message, status, Optional.empty());
     }
 
     /** How many connections wait for the next call. */

@@ -1,7 +1,5 @@
 package io.aiel.plane.gateway.integration;
 
-import java.util.Optional;
-
 /** A request that cannot be made of what it was asked with. Stays within this package, which makes an {@link ActionResult} of it. */
 final class RequestRefused extends RuntimeException {
     private static final long serialVersionUID = 1L;
@@ -31,6 +29,6 @@ final class RequestRefused extends RuntimeException {
     }
 
     ActionResult result() {
-        return new ActionResult.Refused(code, String.valueOf(getMessage()), status, Optional.empty());
+        return ActionResult.refused(code, String.valueOf(getMessage()), status);
     }
 }

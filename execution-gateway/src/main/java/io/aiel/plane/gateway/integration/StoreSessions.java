@@ -9,8 +9,13 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.BiConsumer;
+import java.util.function.Function;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Connections to databases of one kind that wait for the next call of the same connection: few, and not for long, so that what is not used costs nothing. Thread-safe;
@@ -47,6 +52,10 @@ final class StoreSessions<C extends StoreSessions.Link> implements AutoCloseable
 
     /** What a session is for: changed settings or credentials are another one. */
     record Key(String connection, ObjectNode settings, ObjectNode credentials) {
+        static Key of(ActionRequest request) {
+            return new Key(request.connection(), request.settings(), request.credentials());
+        }
+
         @Override
         public String toString() {
             return "Key(" + connection + ")";
@@ -75,8 +84,50 @@ final class StoreSessions<C extends StoreSessions.Link> implements AutoCloseable
         }
     }
 
-    /** One that waits for this, or a new one. */
-    Uni<Session<C>> take(Key key, Supplier<Uni<C>> connect) {
+    /**
+     * Does this on a connection that waits for it, or on a new one, and fails with a {@link io.smallrye.mutiny.TimeoutException} when both together take longer. Where
+     * nobody waits for the result any more, the connection is closed.
+     *
+     * @param after told how it went; gives the session back ({@link #give}) or closes it
+     */
+    <T> Uni<T> use(
+            Key key,
+            Supplier<Uni<C>> connect,
+            Duration limit,
+            Function<C, Uni<T>> work,
+            BiConsumer<Session<C>, Optional<Throwable>> after) {
+        return Uni.createFrom().deferred(() -> {
+            AtomicReference<@Nullable Session<C>> held = new AtomicReference<>();
+            AtomicBoolean over = new AtomicBoolean();
+            return take(key, connect)
+                    .chain(session -> {
+                        held.set(session);
+                        if (over.get()) {
+                            session.close();
+                            return Uni.createFrom().failure(new io.smallrye.mutiny.TimeoutException());
+                        }
+                        return work.apply(session.connection());
+                    })
+                    .ifNoItem()
+                    .after(limit)
+                    .fail()
+                    .onTermination()
+                    .invoke((_, failure, cancelled) -> {
+                        over.set(true);
+                        Session<C> session = held.get();
+                        if (session == null) {
+                            return;
+                        }
+                        if (cancelled) {
+                            session.close();
+                        } else {
+                            after.accept(session, Optional.ofNullable(failure));
+                        }
+                    });
+        });
+    }
+
+    private Uni<Session<C>> take(Key key, Supplier<Uni<C>> connect) {
         return Uni.createFrom()
                 .deferred(() -> waiting(key)
                         .map(session -> Uni.createFrom().item(session))

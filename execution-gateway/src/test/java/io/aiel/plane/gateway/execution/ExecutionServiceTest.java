@@ -275,13 +275,19 @@ class ExecutionServiceTest extends ExecutionsOnFakes {
         assertThat(told).hasSize(1);
     }
 
-    @Test
-    void saysWhatModelsItsCodeUsedWhateverTheCodeSays() throws Exception {
+    /** From now on code may ask the plane; those that do come into the list. */
+    private List<CallingExecution> letCall() {
         List<CallingExecution> calling = new ArrayList<>();
         api = Optional.of(opening -> {
             calling.add(opening.execution());
             return new FakeSession(opening, new ArrayList<>());
         });
+        return calling;
+    }
+
+    @Test
+    void saysWhatModelsItsCodeUsedWhateverTheCodeSays() throws Exception {
+        List<CallingExecution> calling = letCall();
         UniAssertSubscriber<ExecutionAnswer> call = execute(INVOKE);
         CallingExecution execution = calling.getFirst();
 
@@ -316,11 +322,7 @@ class ExecutionServiceTest extends ExecutionsOnFakes {
 
     @Test
     void recordsTheEndOfACallBeforeItsOwn() throws Exception {
-        List<CallingExecution> calling = new ArrayList<>();
-        api = Optional.of(opening -> {
-            calling.add(opening.execution());
-            return new FakeSession(opening, new ArrayList<>());
-        });
+        List<CallingExecution> calling = letCall();
         UniAssertSubscriber<ExecutionAnswer> call = execute(INVOKE);
         CallingExecution execution = calling.getFirst();
 

@@ -1,6 +1,5 @@
 package io.aiel.plane.gateway.integration;
 
-import static io.restassured.RestAssured.given;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -9,7 +8,7 @@ import io.aiel.plane.audit.AuditContext;
 import io.aiel.plane.audit.ControlAudit;
 import io.aiel.plane.gateway.EmbeddedServers;
 import io.aiel.plane.gateway.http.Refusal;
-import io.aiel.plane.gateway.identity.Bootstrap;
+import io.aiel.plane.gateway.registry.TestProject;
 import io.aiel.plane.policy.PolicyEngine;
 import io.aiel.plane.vocabulary.ErrorCode;
 import io.aiel.plane.vocabulary.PrincipalId;
@@ -44,7 +43,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -72,9 +70,6 @@ class KeyRotationTest {
     private static final int CALLERS = 8;
 
     @Inject
-    Bootstrap bootstrap;
-
-    @Inject
     PolicyEngine policy;
 
     @Inject
@@ -97,19 +92,8 @@ class KeyRotationTest {
     private ProjectScope scope = new ProjectScope(TenantId.create(), WorkspaceId.create(), ProjectId.create());
 
     @BeforeEach
-    void makeProject() throws Throwable {
-        long until = System.nanoTime() + Duration.ofSeconds(60).toNanos();
-        while (!policy.ready() && System.nanoTime() < until) {
-            Thread.onSpinWait();
-        }
-        String token = VertxContextSupport.subscribeAndAwait(() -> bootstrap.ensureDevelopment());
-        String unique = "k" + UUID.randomUUID().toString().substring(0, 13);
-        String workspace = made(token, "/v1/workspaces", unique);
-        String project = made(token, "/v1/workspaces/" + workspace + "/projects", "p" + unique);
-        scope = new ProjectScope(
-                new TenantId(one("select tenant_id from projects where id = '" + project + "'")),
-                new WorkspaceId(workspace),
-                new ProjectId(project));
+    void makeProject() throws SQLException {
+        scope = TestProject.create(database, policy).scope();
     }
 
     @AfterEach
@@ -117,15 +101,6 @@ class KeyRotationTest {
         over.set(true);
         servers.forEach(Integrations::close);
         one("delete from connections where project = '" + scope.project().value() + "' returning 1");
-    }
-
-    private static String made(String token, String path, String slug) {
-        return given().header("X-API-Token", token)
-                .contentType("application/json")
-                .body(Map.of("slug", slug))
-                .post(path)
-                .jsonPath()
-                .getString("id");
     }
 
     private String one(String sql) throws SQLException {

@@ -67,25 +67,8 @@ class PostgresActionRunnerTest {
     }
 
     private static PostgresActionRunner runner(Set<String> privateHosts) {
-        return new PostgresActionRunner(vertx, new CheckedResolver(privateHosts, LIMIT), settings(privateHosts));
-    }
-
-    private static IntegrationSettings settings(Set<String> privateHosts) {
-        return new IntegrationSettings(
-                Optional.empty(),
-                privateHosts,
-                100,
-                600,
-                16,
-                256,
-                LIMIT,
-                LIMIT,
-                RESULT_BYTES,
-                LIMIT,
-                LIMIT,
-                4,
-                Duration.ofMillis(300),
-                LIMIT);
+        return new PostgresActionRunner(
+                vertx, new CheckedResolver(privateHosts, LIMIT), TestSettings.of(privateHosts, LIMIT, RESULT_BYTES, 4));
     }
 
     private static URI address() {

@@ -103,21 +103,7 @@ class PostgresTlsTest {
                         },
                         names,
                         LIMIT),
-                new IntegrationSettings(
-                        Optional.empty(),
-                        names,
-                        100,
-                        600,
-                        16,
-                        256,
-                        LIMIT,
-                        LIMIT,
-                        100_000,
-                        LIMIT,
-                        LIMIT,
-                        0,
-                        Duration.ofMillis(300),
-                        LIMIT));
+                TestSettings.of(names, LIMIT, 100_000, 0));
     }
 
     /** A certificate of its own authority, as PEM. */

@@ -86,23 +86,7 @@ class RedisActionRunnerTest {
 
     private static RedisActionRunner runner(Set<String> privateHosts) {
         return new RedisActionRunner(
-                vertx,
-                new CheckedResolver(privateHosts, LIMIT),
-                new IntegrationSettings(
-                        Optional.empty(),
-                        privateHosts,
-                        100,
-                        600,
-                        16,
-                        256,
-                        LIMIT,
-                        LIMIT,
-                        RESULT_BYTES,
-                        LIMIT,
-                        LIMIT,
-                        4,
-                        Duration.ofMillis(300),
-                        LIMIT));
+                vertx, new CheckedResolver(privateHosts, LIMIT), TestSettings.of(privateHosts, LIMIT, RESULT_BYTES, 4));
     }
 
     private static ActionRequest request(

@@ -29,8 +29,9 @@ import java.util.concurrent.locks.LockSupport;
 import javax.sql.DataSource;
 
 /** A tenant with one workspace, one project and a developer's token, all of its own; and the calls that the CLI makes. */
-record TestProject(ProjectScope scope, String token) {
-    static TestProject create(DataSource database, PolicyEngine policy) throws SQLException {
+public record TestProject(ProjectScope scope, String token) {
+    /** Waits for the policy, too. */
+    public static TestProject create(DataSource database, PolicyEngine policy) throws SQLException {
         awaitReady(policy);
         TenantId tenant = TenantId.create();
         WorkspaceId workspace = WorkspaceId.create();
