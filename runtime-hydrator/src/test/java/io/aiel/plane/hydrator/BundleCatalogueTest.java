@@ -85,7 +85,7 @@ class BundleCatalogueTest {
         }
     }
 
-    /** Meant to fail: without the lock that {@code BundleUse} holds, the folder goes while the server has its workers in it. */
+    /** Seen to fail: without the lock that {@code BundleUse} holds, the folder goes while the server has its workers in it. */
     @Test
     void deletesABundleOnceNothingNamesItAndNoServerUsesIt() throws Exception {
         Bundle added = catalogue().add(NAME, lock(), List.of());
@@ -137,7 +137,7 @@ class BundleCatalogueTest {
                 .noneMatch(path -> path.getFileName().toString().startsWith(NAME));
     }
 
-    /** Meant to fail: without the imports of the bundle, {@code at_once} is false. */
+    /** Seen to fail: without the imports of the bundle, {@code at_once} is false. */
     @Test
     void installsTheBundleAiWhenItIsFirstNeededAndHasItsPackagesInMemory() throws Exception {
         try (Plane plane = Plane.start(Plane.settings())) {

@@ -28,6 +28,7 @@ final class Answers {
     /**
      * How an execution ended, as it is recorded and answered.
      *
+     * @param models what its code had used of language models when this was made: what is answered is what is recorded
      * @param outputProblems in how many ways the result is not what its capability promises
      */
     record End(
@@ -37,6 +38,7 @@ final class Answers {
             String code,
             Optional<Digest> resultDigest,
             String message,
+            ModelsUsed models,
             int outputProblems) {
         End(
                 int httpStatus,
@@ -44,16 +46,17 @@ final class Answers {
                 ExecutionStatus status,
                 String code,
                 Optional<Digest> resultDigest,
-                String message) {
-            this(httpStatus, envelope, status, code, resultDigest, message, 0);
+                String message,
+                ModelsUsed models) {
+            this(httpStatus, envelope, status, code, resultDigest, message, models, 0);
         }
 
         End withOutputProblems(int problems) {
-            return new End(httpStatus, envelope, status, code, resultDigest, message, problems);
+            return new End(httpStatus, envelope, status, code, resultDigest, message, models, problems);
         }
 
         End withStatus(ExecutionStatus other) {
-            return new End(httpStatus, envelope, other, code, resultDigest, message, outputProblems);
+            return new End(httpStatus, envelope, other, code, resultDigest, message, models, outputProblems);
         }
 
         /** The message as it is kept: an exception's text may be of any length. */
@@ -130,15 +133,17 @@ final class Answers {
         if (answered.httpStatus() < 100 || answered.httpStatus() > 599) {
             throw new IllegalArgumentException("http_status " + answered.httpStatus());
         }
+        ModelsUsed models = worker.models();
         WorkerEnvelope.Completed completed = envelopes.completed(
-                answered.envelope(), meta(run, answered.usage(), worker.models(), worker.isolation(), worker.logs()));
+                answered.envelope(), meta(run, answered.usage(), models, worker.isolation(), worker.logs()));
         return new End(
                 answered.httpStatus(),
                 completed.envelope(),
                 statusOf(answered),
                 answered.errorCode(),
                 answered.ok() ? Optional.of(Digest.of(completed.result())) : Optional.empty(),
-                answered.ok() ? "" : completed.errorMessage());
+                answered.ok() ? "" : completed.errorMessage(),
+                models);
     }
 
     private End ended(Run run, ErrorCode code, String detail, Usage usage, WorkerRecord worker) {
@@ -149,7 +154,8 @@ final class Answers {
                 statusOf(code),
                 code.name(),
                 Optional.empty(),
-                detail);
+                detail,
+                meta.models());
     }
 
     /** The end of an execution whose result is withheld, as it is not what the capability promises. */
@@ -161,11 +167,12 @@ final class Answers {
                         ErrorCode.OUTPUT_INVALID,
                         message,
                         envelopes.details(errors),
-                        meta(run, usage, worker.models(), worker.isolation(), worker.logs())),
+                        meta(run, usage, end.models(), worker.isolation(), worker.logs())),
                 ExecutionStatus.FAILED,
                 ErrorCode.OUTPUT_INVALID.name(),
                 end.resultDigest(),
                 "The result does not fit the capability's output schema.",
+                end.models(),
                 errors.size());
     }
 

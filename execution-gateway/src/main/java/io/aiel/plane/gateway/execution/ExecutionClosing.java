@@ -151,7 +151,7 @@ final class ExecutionClosing {
                 worker.isolation(),
                 worker.id(),
                 end.outputProblems(),
-                worker.models().use())));
+                end.models().use())));
         return new Closure(
                 run.id(),
                 end.status(),

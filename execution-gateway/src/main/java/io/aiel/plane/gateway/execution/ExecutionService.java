@@ -592,7 +592,6 @@ public final class ExecutionService {
                         span.setStatus(StatusCode.ERROR, ended.code().name());
                     }
                     span.end();
-                    worker.settle();
                     visit.ended();
                     return closing.close(run, outcome, worker, trail, visit);
                 });

@@ -29,7 +29,6 @@ final class WorkerRecord implements WorkerListener {
     private OptionalLong startedWarmAt = OptionalLong.empty();
     private ModelUse models = ModelUse.NONE;
     private final Set<String> modelNames = new LinkedHashSet<>();
-    private boolean settled;
 
     /** @param egress records what the worker's connections do; true once it is durable */
     WorkerRecord(int logLinesMax, Function<EgressEvent, CompletionStage<Boolean>> egress) {
@@ -61,20 +60,12 @@ final class WorkerRecord implements WorkerListener {
         return egress.apply(event);
     }
 
-    /** A model was called. What comes after {@link #settle} is not counted. */
+    /** A model was called. */
     synchronized void used(String model, ModelUse use) {
-        if (settled) {
-            return;
-        }
         models = models.plus(use);
         if (!model.isEmpty() && modelNames.size() < MODEL_NAMES_MAX) {
             modelNames.add(model);
         }
-    }
-
-    /** The code has ended: what is answered and what is recorded of models is the same from now on. */
-    synchronized void settle() {
-        settled = true;
     }
 
     synchronized ModelsUsed models() {

@@ -365,10 +365,21 @@ final class PostgresActionRunner implements ActionRunner, AutoCloseable {
                 .ifPresentOrElse(
                         trust -> options.setSslMode(SslMode.VERIFY_CA).setTrustOptions(TrustOptions.wrap(trust)),
                         () -> options.setSslMode(SslMode.DISABLE));
-        return uni(() -> PgConnection.connect(vertx, options))
-                .ifNoItem()
-                .after(limit)
-                .fail()
+        return Uni.createFrom()
+                .deferred(() -> {
+                    Future<PgConnection> connecting = PgConnection.connect(vertx, options);
+                    return uni(() -> connecting)
+                            .ifNoItem()
+                            .after(limit)
+                            .fail()
+                            .onTermination()
+                            .invoke((came, _, _) -> {
+                                if (came == null) {
+                                    // Should it come yet, nobody has it.
+                                    connecting.onSuccess(PgConnection::close);
+                                }
+                            });
+                })
                 .onFailure(failure -> !(failure instanceof PgException))
                 .transform(_ -> new RequestRefused(
                         "unreachable",

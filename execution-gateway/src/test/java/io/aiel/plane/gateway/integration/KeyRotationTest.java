@@ -237,6 +237,7 @@ class KeyRotationTest {
         return await(() -> new KekFile(keys).current());
     }
 
+    /** Seen to fail: when a look wraps nothing anew. */
     @Test
     void takesANewKeyAFewAtALookWithNoneUnreadableMeanwhile() throws Exception {
         Path file = keys("one", OLD);

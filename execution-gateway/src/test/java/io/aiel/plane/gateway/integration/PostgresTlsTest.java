@@ -226,7 +226,7 @@ class PostgresTlsTest {
         assertThat(resolved).containsExactly(NAME);
     }
 
-    /** Whoever may tell where a name leads may not thereby be that name. */
+    /** Whoever may tell where a name leads may not thereby be that name. Seen to fail: when any name will do. */
     @ParameterizedTest
     @CsvSource({"other.test", "localhost"})
     void refusesACertificateForAnotherName(String host) throws Exception {

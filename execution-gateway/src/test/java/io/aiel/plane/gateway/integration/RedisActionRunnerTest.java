@@ -265,6 +265,7 @@ class RedisActionRunnerTest {
         done(run("redis.del", params(Map.of("keys", List.of(hostile)))));
     }
 
+    /** Seen to fail: with the prefix left out of hget. */
     @ParameterizedTest
     @ValueSource(strings = {"victim", "../victim", "\r\nvictim", "\0victim", "*", "mine:../victim"})
     void staysBelowThePrefix(String key) {
@@ -283,6 +284,10 @@ class RedisActionRunnerTest {
                         .path("count")
                         .asInt())
                 .isEqualTo(1);
+        assertThat(done(run("redis.hget", params(Map.of("key", key, "field", "x")), prefixed))
+                        .path("value")
+                        .asText())
+                .isEqualTo("y");
         assertThat(done(run("redis.hget", params(Map.of("key", "mine:" + key, "field", "x"))))
                         .path("value")
                         .asText())
@@ -468,6 +473,7 @@ class RedisActionRunnerTest {
         assertThat(against(saying(""), "redis.set", SET, brief)).isInstanceOf(ActionResult.Unknown.class);
     }
 
+    /** Seen to fail: when a write does not say that it leaves. */
     @Test
     void doesNotKnowWhatALostWriteDid() {
         Handler<NetSocket> hangsUp = socket -> socket.handler(part -> {

@@ -162,7 +162,7 @@ class MemoryVectorsTest extends MemoryOnPostgres {
         assertThat(keys(search(memory, "{\"vector\": [1, 0]}", 4))).containsExactly("k8", "k7", "k6", "k5");
     }
 
-    /** So many of so many dimensions that they are read in three pieces. */
+    /** So many of so many dimensions that they are read in three pieces. Seen to fail: with the furthest first. */
     @Test
     void ranksAsAComparisonOfAllWithAllDoes() {
         Random random = new Random(SEED);

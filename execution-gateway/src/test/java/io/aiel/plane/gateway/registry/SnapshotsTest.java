@@ -77,7 +77,7 @@ class SnapshotsTest {
         assertThat(resolve("first")).isInstanceOf(Resolution.UnknownCapability.class);
     }
 
-    /** Meant to fail: without {@code Trees.toBeSealedAnew} there is no second snapshot. */
+    /** Seen to fail: without {@code Trees.toBeSealedAnew} there is no second snapshot. */
     @Test
     void sealsTheSameFilesAnewUnderARuntimeThatTheProjectChoosesLater() {
         project.push(ENTRY, 0, "# tool: greet\n").then().statusCode(200);
