@@ -69,7 +69,7 @@ class PlaneAccessTest {
             def hold(ctx, event):
                 held.append(socket.create_connection(("127.0.0.1", 3129), 5))
                 held[-1].sendall(b"GET /held HTTP/1.1\\r\\n\\r\\n")
-                return {"held": len(held)}
+                return {"held": held[-1].recv(1).decode()}
             """;
 
     /** So a request without access gets a worker that had one. */
@@ -117,6 +117,9 @@ class PlaneAccessTest {
             String head = head(in);
             ARRIVED.add(head.lines().findFirst().orElse(""));
             if (head.startsWith("GET /held")) {
+                // The code waits for this: what only the worker's kernel took never came to the server, and there is
+                // nothing to close.
+                socket.getOutputStream().write('!');
                 ENDED.add(in.read() < 0 ? "closed" : "more");
                 return;
             }
@@ -208,8 +211,9 @@ class PlaneAccessTest {
     /** Seen to fail: without the end of a grant's connections. */
     @Test
     void closesWhatAnExecutionLeftOpenWhenItEnds() throws Exception {
-        call("hold", "{}", access(), Obligations.NONE);
+        JsonNode held = call("hold", "{}", access(), Obligations.NONE);
 
+        assertThat(held.path("held").asText()).isEqualTo("!");
         assertThat(ENDED.poll(5, TimeUnit.SECONDS)).isIn("closed", "broken");
     }
 }
