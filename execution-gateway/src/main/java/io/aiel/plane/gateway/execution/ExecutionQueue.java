@@ -28,11 +28,19 @@ final class ExecutionQueue implements QueueDispatcher.Claims {
      * it has had, so one that waits with much does not hold up another's first; none gets more than $5. The projects are found one by one
      * in the index, as a hundred of them must not cost a look at all that waits.
      *
+     * <p>Its commit is not waited for ({@code lax}): a claim that a crash of the database loses was not begun, as a start is on record only
+     * where its claim is, and is flushed after it.
+     *
+     * <p>Each step finds the few rows of the next by their keys, whatever the planner makes of parameters that it does not know: it takes a limit
+     * for a tenth of all rows, and would read all that waits and all that ever ran.
+     *
      * <p>Rows that another server is claiming are passed over ({@code skip locked}); one that it has claimed since this statement began is
      * looked at again under the lock, and is then no longer free.
      */
     private static final String CLAIM = """
-            with recursive projects (project) as (
+            with recursive lax as materialized (
+                select set_config('synchronous_commit', 'off', true)
+            ), projects (project) as (
                 (select project from execution_queue where claimed_by is null order by project limit 1)
                 union all
                 select (select n.project from execution_queue n
@@ -49,16 +57,17 @@ final class ExecutionQueue implements QueueDispatcher.Claims {
                         limit greatest($5::int - coalesce(h.held, 0), 0)) as w) as c
                 where p.project is not null
             ), chosen as (
-                select q.execution from execution_queue q join candidates c on c.execution = q.execution
-                where q.claimed_by is null
-                order by c.turn, c.priority desc, c.ready_at limit $2
-                for update of q skip locked
+                select q.execution from (select execution from candidates order by turn, priority desc, ready_at) c
+                cross join lateral (
+                    select l.execution from execution_queue l where l.execution = c.execution and l.claimed_by is null
+                    for update skip locked) q
+                limit $2
             ), claimed as (
                 update execution_queue q set claimed_by = $1, claimed_at = clock_timestamp()
-                from chosen where q.execution = chosen.execution
+                from lax where q.execution = any(array(select execution from chosen))
                 returning q.*
             )
-            select %s from claimed q join executions e on e.id = q.execution order by e.id
+            select %s from claimed q cross join lateral (select * from executions where id = q.execution limit 1) e order by e.id
             """.formatted(QueuedExecution.COLUMNS);
 
     private static final String GIVE_BACK = """
@@ -83,9 +92,9 @@ final class ExecutionQueue implements QueueDispatcher.Claims {
                         and q.claimed_at < clock_timestamp() - interval '1 minute')))
             """;
 
-    private static final String COUNT = """
-            select (select count(*) from execution_queue where project = $1) as of_project, (select count(*) from execution_queue) as of_all
-            """;
+    private static final String COUNT = "select count(*) as found from execution_queue where project = $1";
+
+    private static final String COUNT_ALL = "select count(*) as found from execution_queue";
 
     private static final String FIND = "select " + QueuedExecution.COLUMNS
             + " from execution_queue q join executions e on e.id = q.execution where q.execution = any($1::text[]) and e.status = 'queued'";
@@ -99,9 +108,6 @@ final class ExecutionQueue implements QueueDispatcher.Claims {
         this.incarnation = incarnation;
         this.timeout = timeout;
     }
-
-    /** How many are in the queue, begun ones included. */
-    record Fill(int ofProject, int ofAll) {}
 
     @Override
     public Uni<List<QueuedExecution>> claim(int most, Map<ProjectId, Integer> held, int projectMax) {
@@ -141,12 +147,18 @@ final class ExecutionQueue implements QueueDispatcher.Claims {
                 .map(RowSet::rowCount);
     }
 
-    Uni<Fill> fill(ProjectId project) {
-        return execute(COUNT, Tuple.of(project.value())).map(rows -> {
-            Row row = rows.iterator().next();
-            return new Fill(
-                    row.getLong("of_project").intValue(), row.getLong("of_all").intValue());
-        });
+    /** How many of a project are in the queue, begun ones included. */
+    Uni<Integer> count(ProjectId project) {
+        return execute(COUNT, Tuple.of(project.value())).map(ExecutionQueue::found);
+    }
+
+    /** How many are in the queue, begun ones included. */
+    Uni<Integer> countAll() {
+        return execute(COUNT_ALL, Tuple.tuple()).map(ExecutionQueue::found);
+    }
+
+    private static int found(RowSet<Row> rows) {
+        return rows.iterator().next().getLong("found").intValue();
     }
 
     /** Those of these that wait. */

@@ -120,9 +120,11 @@ public record Executions(
                 new Submissions(
                         settings.queue(),
                         new QueueBudget(
-                                queue::fill,
+                                queue::count,
+                                queue::countAll,
                                 settings.queue().projectQueuedMax(),
-                                settings.queue().queuedMax()),
+                                settings.queue().queuedMax(),
+                                System::nanoTime),
                         envelopes,
                         parts.callbacks(),
                         () -> tell.get().run()),
@@ -150,9 +152,15 @@ public record Executions(
                 runs::begin,
                 live,
                 parts.timer(),
+                System::nanoTime,
                 settings.queue().inHandMax(),
                 settings.queue().projectInHandMax());
-        tell.set(dispatcher::look);
+        QueueNotifier notifier =
+                new QueueNotifier(parts.pool(), incarnation, parts.timer(), settings.statementTimeout());
+        tell.set(() -> {
+            dispatcher.look();
+            notifier.queued();
+        });
         ExecutionRecovery recovery = new ExecutionRecovery(
                 parts.pool(),
                 journal,
@@ -189,7 +197,7 @@ public record Executions(
                 new ExecutionReplay(parts.pool(), parts.json(), settings.statementTimeout()),
                 new ExecutionBatch(service, parts.gate().projectMax()),
                 dispatcher,
-                new QueueListener(parts.pool(), dispatcher::look, settings.statementTimeout()),
+                new QueueListener(parts.pool(), incarnation, dispatcher::look, settings.statementTimeout()),
                 live);
     }
 }

@@ -2,58 +2,69 @@ package io.aiel.plane.gateway.execution;
 
 import io.aiel.plane.vocabulary.ProjectId;
 import io.smallrye.mutiny.Uni;
+import java.util.HashMap;
 import java.util.Map;
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Function;
+import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 
-/**
- * How much may be in the queue. Exact for one server: what it is about to add counts before it is looked what is there, so it is sooner
- * counted twice than not at all. Others that add at the same moment can pass the limit by what they add just then. Thread-safe.
- */
+/** How much may be in the queue: of one project, and in all ({@link QueueTally}). Thread-safe. */
 final class QueueBudget {
-    private final Function<ProjectId, Uni<ExecutionQueue.Fill>> look;
-    private final int projectMax;
-    private final int allMax;
-    private final Map<ProjectId, Integer> adding = new ConcurrentHashMap<>();
-    private final AtomicInteger addingInAll = new AtomicInteger();
+    /** Beyond so many projects, those that queue nothing any more are forgotten. */
+    private static final int PROJECTS = 256;
 
-    /** @param look counts what is in the queue */
-    QueueBudget(Function<ProjectId, Uni<ExecutionQueue.Fill>> look, int projectMax, int allMax) {
+    private final Function<ProjectId, Uni<Integer>> look;
+    private final int projectMax;
+    private final LongSupplier nanos;
+    private final QueueTally all;
+
+    private final ReentrantLock lock = new ReentrantLock();
+    // Under the lock:
+    private final Map<ProjectId, QueueTally> projects = new HashMap<>();
+    private int sweepAt = PROJECTS;
+
+    /**
+     * @param look counts what a project has in the queue
+     * @param lookAtAll counts what is in the queue
+     * @param nanos the time, as of {@link System#nanoTime}
+     */
+    QueueBudget(
+            Function<ProjectId, Uni<Integer>> look,
+            Supplier<Uni<Integer>> lookAtAll,
+            int projectMax,
+            int allMax,
+            LongSupplier nanos) {
         this.look = look;
         this.projectMax = projectMax;
-        this.allMax = allMax;
+        this.nanos = nanos;
+        this.all = new QueueTally(lookAtAll, allMax, nanos);
     }
 
-    /** Whether there is room. */
-    enum Room {
-        FREE,
-        PROJECT_FULL,
-        FULL
+    /** Where there is no room. */
+    enum Full {
+        PROJECT,
+        ALL
     }
 
     /** Adds, if there is room; what else {@code full} says. */
-    <T> Uni<T> within(ProjectId project, Supplier<Uni<T>> add, Function<Room, T> full) {
-        return Uni.createFrom().deferred(() -> {
-            int ofProject = adding.merge(project, 1, Integer::sum);
-            int ofAll = addingInAll.incrementAndGet();
-            return look.apply(project)
-                    .map(fill -> room(fill, ofProject, ofAll))
-                    .chain(room ->
-                            room == Room.FREE ? add.get() : Uni.createFrom().item(full.apply(room)))
-                    .onTermination()
-                    .invoke(() -> {
-                        adding.computeIfPresent(project, (_, count) -> count == 1 ? null : count - 1);
-                        addingInAll.decrementAndGet();
-                    });
-        });
+    <T> Uni<T> within(ProjectId project, Supplier<Uni<T>> add, Function<Full, T> full) {
+        return of(project)
+                .within(
+                        () -> all.within(add, () -> Uni.createFrom().item(full.apply(Full.ALL))),
+                        () -> Uni.createFrom().item(full.apply(Full.PROJECT)));
     }
 
-    private Room room(ExecutionQueue.Fill fill, int ofProject, int ofAll) {
-        if (fill.ofProject() + ofProject > projectMax) {
-            return Room.PROJECT_FULL;
+    private QueueTally of(ProjectId project) {
+        lock.lock();
+        try {
+            if (projects.size() >= sweepAt) {
+                projects.values().removeIf(QueueTally::isIdle);
+                sweepAt = Math.max(PROJECTS, projects.size() * 2);
+            }
+            return projects.computeIfAbsent(project, one -> new QueueTally(() -> look.apply(one), projectMax, nanos));
+        } finally {
+            lock.unlock();
         }
-        return fill.ofAll() + ofAll > allMax ? Room.FULL : Room.FREE;
     }
 }

@@ -12,11 +12,12 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BiFunction;
+import java.util.function.LongSupplier;
 import org.jboss.logging.Logger;
 
 /**
  * Takes work out of the queue as long as this server has room for it: claims when something was queued here or elsewhere, when something
- * ended, and at intervals. One claim at a time; what happens meanwhile leads to another.
+ * ended, and at intervals. One claim at a time, and none right after another; what happens meanwhile leads to the next.
  *
  * <p>Thread-safe; nothing blocks, and nothing foreign is called under the lock.
  */
@@ -26,6 +27,12 @@ public final class QueueDispatcher {
     /** What found no place does not ask again at once: others of its project would not find one either. */
     private static final Duration PAUSE = Duration.ofMillis(250);
 
+    /**
+     * From one claim to the next. A claim costs the database more than what most code does, and may bring many: when a lot happens, it is
+     * claimed for all of that together.
+     */
+    static final Duration PACE = Duration.ofMillis(10);
+
     /** There may be so many times as many in hand as may have workers, those included whose end is being recorded. */
     private static final int ENDING_SHARE = 3;
 
@@ -33,6 +40,7 @@ public final class QueueDispatcher {
     private final BiFunction<QueuedExecution, Runnable, Uni<QueuedRuns.Begun>> begin;
     private final LiveExecutions live;
     private final ExecutionGate.Timer timer;
+    private final LongSupplier nanos;
     private final int inHandMax;
     private final int projectMax;
 
@@ -46,6 +54,8 @@ public final class QueueDispatcher {
     private final Map<ProjectId, Long> pausedUntil = new HashMap<>();
     private boolean claiming;
     private boolean again;
+    private long nextAt;
+    private boolean lookDue;
 
     /** What says who begins what. */
     interface Claims {
@@ -63,6 +73,7 @@ public final class QueueDispatcher {
 
     /**
      * @param begin runs one; the item comes when this server is done with it, and it is told before when a worker is free again
+     * @param nanos the time, as of {@link System#nanoTime}
      * @param inHandMax how many this server begins at once
      * @param projectMax how many of one project
      */
@@ -71,12 +82,15 @@ public final class QueueDispatcher {
             BiFunction<QueuedExecution, Runnable, Uni<QueuedRuns.Begun>> begin,
             LiveExecutions live,
             ExecutionGate.Timer timer,
+            LongSupplier nanos,
             int inHandMax,
             int projectMax) {
         this.queue = queue;
         this.begin = begin;
         this.live = live;
         this.timer = timer;
+        this.nanos = nanos;
+        this.nextAt = nanos.getAsLong();
         this.inHandMax = inHandMax;
         this.projectMax = projectMax;
     }
@@ -84,7 +98,8 @@ public final class QueueDispatcher {
     /** Looks whether there is something to begin. To be called whenever there may be. */
     public void look() {
         int room;
-        Map<ProjectId, Integer> counts;
+        long wait;
+        Map<ProjectId, Integer> counts = Map.of();
         lock.lock();
         try {
             room = live.draining() ? 0 : room();
@@ -92,16 +107,39 @@ public final class QueueDispatcher {
                 again = true;
                 return;
             }
-            claiming = true;
-            again = false;
-            counts = counts();
+            long now = nanos.getAsLong();
+            wait = nextAt - now;
+            if (wait <= 0) {
+                nextAt = now + PACE.toNanos();
+                claiming = true;
+                again = false;
+                counts = counts();
+            } else if (lookDue) {
+                return;
+            } else {
+                lookDue = true;
+            }
         } finally {
             lock.unlock();
+        }
+        if (wait > 0) {
+            timer.after(Duration.ofNanos(wait), this::dueLook);
+            return;
         }
         queue.claim(room, counts, projectMax).subscribe().with(this::claimed, failure -> {
             LOG.warnf("the queue could not be looked at (%s); it will be again", failure.toString());
             claimed(List.of());
         });
+    }
+
+    private void dueLook() {
+        lock.lock();
+        try {
+            lookDue = false;
+        } finally {
+            lock.unlock();
+        }
+        look();
     }
 
     /** For how many more there are workers to be had; ends that are slow to be recorded hold more back in time. Under the lock. */
@@ -112,7 +150,7 @@ public final class QueueDispatcher {
 
     /** What each project has in hand; one that has to pause counts as having all that it may. Under the lock. */
     private Map<ProjectId, Integer> counts() {
-        long now = System.nanoTime();
+        long now = nanos.getAsLong();
         pausedUntil.values().removeIf(until -> until - now <= 0);
         Map<ProjectId, Integer> counts = new HashMap<>(held);
         pausedUntil.keySet().forEach(project -> counts.put(project, projectMax));
@@ -183,7 +221,7 @@ public final class QueueDispatcher {
                 let(project);
             }
             if (pause) {
-                pausedUntil.put(project, System.nanoTime() + PAUSE.toNanos());
+                pausedUntil.put(project, nanos.getAsLong() + PAUSE.toNanos());
             }
             return !hadEnded || again;
         } finally {

@@ -9,13 +9,14 @@ import org.jboss.logging.Logger;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Hears when any server has queued something. Keeps one connection of the pool for that, and takes another when it is lost; what is told in
+ * Hears when another server has queued something ({@link QueueNotifier}). Keeps one connection of the pool for that, and takes another when it is lost; what is told in
  * between is found by the look at intervals. Thread-safe; {@link #listen} is called at intervals, {@link #close} once.
  */
 public final class QueueListener {
     private static final Logger LOG = Logger.getLogger(QueueListener.class);
 
     private final Pool pool;
+    private final String incarnation;
     private final Runnable told;
     private final Duration timeout;
     private final AtomicReference<State> state = new AtomicReference<>(State.IDLE);
@@ -28,9 +29,13 @@ public final class QueueListener {
         CLOSED
     }
 
-    /** @param told called on the connection's thread */
-    QueueListener(Pool pool, Runnable told, Duration timeout) {
+    /**
+     * @param incarnation this start of this server, which knows what it tells itself
+     * @param told called on the connection's thread
+     */
+    QueueListener(Pool pool, String incarnation, Runnable told, Duration timeout) {
         this.pool = pool;
+        this.incarnation = incarnation;
         this.told = told;
         this.timeout = timeout;
     }
@@ -46,7 +51,11 @@ public final class QueueListener {
     private void connected(SqlConnection one) {
         connection = one;
         PgConnection postgres = (PgConnection) one.getDelegate();
-        postgres.notificationHandler(_ -> told.run());
+        postgres.notificationHandler(heard -> {
+            if (!incarnation.equals(heard.getPayload())) {
+                told.run();
+            }
+        });
         postgres.closeHandler(_ -> lost());
         one.query("listen " + ExecutionQueue.CHANNEL)
                 .execute()

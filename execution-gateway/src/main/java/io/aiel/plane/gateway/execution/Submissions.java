@@ -118,9 +118,9 @@ final class Submissions {
         return budget.within(
                 project,
                 admit,
-                room -> new ExecutionAnswer.Refused(
+                full -> new ExecutionAnswer.Refused(
                         ErrorCode.RATE_LIMITED,
-                        room == QueueBudget.Room.PROJECT_FULL
+                        full == QueueBudget.Full.PROJECT
                                 ? "The project has as many executions queued as it may, " + settings.projectQueuedMax()
                                         + "."
                                 : "The queue is full.",

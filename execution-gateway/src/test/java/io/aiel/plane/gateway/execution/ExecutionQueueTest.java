@@ -25,6 +25,10 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
@@ -37,6 +41,7 @@ import org.junit.jupiter.api.Test;
  */
 class ExecutionQueueTest extends ExecutionsOnPostgres {
     private static final Queueing PLAIN = Queueing.PLAIN;
+    private static final Duration LIMIT = Duration.ofSeconds(10);
     private static final JsonText ENVELOPE = new JsonText("{\"ok\":true}");
 
     private final Server one = new Server("node-" + UUID.randomUUID());
@@ -134,6 +139,38 @@ class ExecutionQueueTest extends ExecutionsOnPostgres {
     private static void silence(Server server) {
         await(pool.preparedQuery("update plane_nodes set heartbeat_at = now() - interval '1 minute' where node = $1")
                 .execute(Tuple.of(server.node)));
+    }
+
+    /** Seen to fail: when what a server tells is not marked as its own, it looks for itself, too. */
+    @Test
+    void tellsTheOtherServersOfWorkAndNotItself() throws Exception {
+        CountDownLatch others = new CountDownLatch(2);
+        AtomicInteger own = new AtomicInteger();
+        QueueListener other = new QueueListener(pool, "other", others::countDown, LIMIT);
+        QueueListener itself = new QueueListener(pool, "one", own::incrementAndGet, LIMIT);
+        QueueNotifier notifier = new QueueNotifier(
+                pool,
+                "one",
+                (delay, task) -> CompletableFuture.delayedExecutor(
+                                delay.toNanos(), TimeUnit.NANOSECONDS, Thread::startVirtualThread)
+                        .execute(task),
+                LIMIT);
+        try {
+            itself.listen();
+            other.listen();
+            Instant until = Instant.now().plus(LIMIT);
+            while (others.getCount() > 0 && Instant.now().isBefore(until)) {
+                // Until it listens, nothing is heard.
+                notifier.queued();
+                others.await(5, TimeUnit.MILLISECONDS);
+            }
+
+            assertThat(others.getCount()).as("what it was not told").isZero();
+            assertThat(own).hasValue(0);
+        } finally {
+            itself.close();
+            other.close();
+        }
     }
 
     @Test

@@ -165,7 +165,12 @@ abstract class ExecutionsOnFakes {
                                 Duration.ofDays(1),
                                 false,
                                 Duration.ofDays(1)),
-                        new QueueBudget(_ -> Uni.createFrom().item(new ExecutionQueue.Fill(inQueue, inQueue)), 10, 10),
+                        new QueueBudget(
+                                _ -> Uni.createFrom().item(inQueue),
+                                () -> Uni.createFrom().item(inQueue),
+                                10,
+                                10,
+                                System::nanoTime),
                         new Envelopes(JSON, Problems::status),
                         (_, _) -> Uni.createFrom().item(callbackRefusal),
                         () -> told++),
