@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.aiel.plane.fixtures.Command;
 import io.aiel.plane.fixtures.GrpcClient;
+import io.aiel.plane.fixtures.Grpcurl;
 import io.aiel.plane.fixtures.PackagedPlane;
 import io.aiel.plane.fixtures.Project;
 import io.aiel.plane.fixtures.PublishedClients;
@@ -58,7 +59,7 @@ class RunningDocumentationTest {
             // The reader has installed what the page says.
             command = command.with(
                     "PATH",
-                    Path.of(GrpcClient.install().python()).getParent() + ":"
+                    Path.of(GrpcClient.install().python()).getParent() + ":" + Grpcurl.folderOrSkip() + ":"
                             + reader.shell().get("PATH"));
         }
         command.with("PLANE_URL", plane.uri().toString())
