@@ -83,7 +83,9 @@ final class MongoActionRunner implements ActionRunner, AutoCloseable {
     private static final int NOT_ALLOWED = 13;
     private static final int NOT_AUTHENTICATED = 18;
     private static final int TOOK_TOO_LONG = 50;
+    private static final int NOT_PRIMARY = 10_107;
     private static final int DUPLICATE_KEY = 11_000;
+    private static final int NOT_PRIMARY_NO_SECONDARY_OK = 13_435;
 
     /** FailedToParse, Unauthorized, CommandNotFound, InvalidOptions, InvalidNamespace: of a command as a whole. */
     private static final Set<Integer> NOT_BEGUN = Set.of(9, NOT_ALLOWED, 59, 72, 73);
@@ -439,7 +441,7 @@ final class MongoActionRunner implements ActionRunner, AutoCloseable {
                     .applyToSocketSettings(socket -> socket.connectTimeout(limitMs, TimeUnit.MILLISECONDS))
                     .applyToServerSettings(watched -> watched.serverMonitoringMode(ServerMonitoringMode.POLL)
                             .heartbeatFrequency(10, TimeUnit.SECONDS)
-                            .addServerMonitorListener(link.monitor()))
+                            .addServerListener(link.server()))
                     .addCommandListener(link.commands());
             tls.ifPresent(context ->
                     builder.applyToSslSettings(ssl -> ssl.enabled(true).context(context)));
@@ -478,10 +480,7 @@ final class MongoActionRunner implements ActionRunner, AutoCloseable {
             case MongoIncompatibleDriverException _ ->
                 RequestRefused.connection("The server is of a version that is not spoken to.")
                         .result();
-            case MongoNotPrimaryException _
-            when !writing || isOne(request) ->
-                RequestRefused.connection("The server is not the primary of its replica set.")
-                        .result();
+            case MongoNotPrimaryException _ when !writing || isOne(request) -> notPrimary();
             case MongoWriteException said
             when isOne(request) && said.getError().getCode() != TOOK_TOO_LONG ->
                 said(said.getError().getCode(), said.getError().getMessage(), request);
@@ -517,6 +516,11 @@ final class MongoActionRunner implements ActionRunner, AutoCloseable {
         return NOT_BEGUN.contains(code) || (isOne(request) && NOT_BEGUN_OF_ONE.contains(code));
     }
 
+    private static ActionResult notPrimary() {
+        return RequestRefused.connection("The server is not the primary of its replica set.")
+                .result();
+    }
+
     private static ActionResult timeout() {
         return ActionResult.refused("timeout", "The server took too long.", 504);
     }
@@ -534,6 +538,7 @@ final class MongoActionRunner implements ActionRunner, AutoCloseable {
         return switch (code) {
             case NOT_ALLOWED -> ActionResult.refused("forbidden", "The user of the connection may not do that.", 403);
             case NOT_AUTHENTICATED -> invalidAuth();
+            case NOT_PRIMARY, NOT_PRIMARY_NO_SECONDARY_OK -> notPrimary();
             case TOOK_TOO_LONG -> timeout();
             case DUPLICATE_KEY ->
                 ActionResult.refused(

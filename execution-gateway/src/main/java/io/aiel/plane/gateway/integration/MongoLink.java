@@ -1,12 +1,12 @@
 package io.aiel.plane.gateway.integration;
 
 import com.mongodb.MongoClientSettings;
+import com.mongodb.connection.ServerConnectionState;
 import com.mongodb.connection.TransportSettings;
 import com.mongodb.event.CommandListener;
 import com.mongodb.event.CommandStartedEvent;
-import com.mongodb.event.ServerHeartbeatFailedEvent;
-import com.mongodb.event.ServerHeartbeatSucceededEvent;
-import com.mongodb.event.ServerMonitorListener;
+import com.mongodb.event.ServerDescriptionChangedEvent;
+import com.mongodb.event.ServerListener;
 import com.mongodb.reactivestreams.client.MongoClient;
 import com.mongodb.reactivestreams.client.MongoClients;
 import io.netty.channel.EventLoopGroup;
@@ -16,6 +16,7 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A client for one MongoDB server: the driver's, which keeps a connection or two and one that watches. It is over as soon as the server cannot be
@@ -34,7 +35,7 @@ final class MongoLink implements StoreSessions.Link {
     }
 
     private final CappedEventLoops loops;
-    private final CompletableFuture<Void> reached = new CompletableFuture<>();
+    private final CompletableFuture<Boolean> reached = new CompletableFuture<>();
     private final CompletableFuture<Void> ended = new CompletableFuture<>();
     private final AtomicBoolean closed = new AtomicBoolean();
     // The present call's:
@@ -59,7 +60,7 @@ final class MongoLink implements StoreSessions.Link {
     }
 
     /** Completes when the server has been spoken to, fails when it could not be. */
-    CompletionStage<Void> reached() {
+    CompletionStage<Boolean> reached() {
         return reached.minimalCompletionStage();
     }
 
@@ -90,18 +91,19 @@ final class MongoLink implements StoreSessions.Link {
         };
     }
 
-    /** What the driver tells of the server. */
-    ServerMonitorListener monitor() {
-        return new ServerMonitorListener() {
+    /** What the driver tells of the server; of heartbeats it tells only from the second one on. */
+    ServerListener server() {
+        return new ServerListener() {
             @Override
-            public void serverHeartbeatSucceeded(ServerHeartbeatSucceededEvent event) {
-                reached.complete(null);
-            }
-
-            @Override
-            public void serverHeartbeatFailed(ServerHeartbeatFailedEvent event) {
-                reached.completeExceptionally(event.getThrowable());
-                ended.complete(null);
+            public void serverDescriptionChanged(ServerDescriptionChangedEvent event) {
+                @Nullable Throwable failure = event.getNewDescription().getException();
+                if (event.getNewDescription().getState() == ServerConnectionState.CONNECTED) {
+                    // Not here: the watching thread has more to tell the driver before anything is asked.
+                    var _ = reached.completeAsync(() -> true);
+                } else if (failure != null) {
+                    reached.completeExceptionally(failure);
+                    ended.complete(null);
+                }
             }
         };
     }
