@@ -26,8 +26,13 @@ final class CallTelemetry {
             AttributeKey.stringArrayKey("gen_ai.response.finish_reasons");
 
     /** What OpenTelemetry calls the databases among the providers. */
-    private static final Map<String, String> DATABASES =
-            Map.of(PostgresActionRunner.PROVIDER, "postgresql", RedisActionRunner.PROVIDER, "redis");
+    private static final Map<String, String> DATABASES = Map.of(
+            PostgresActionRunner.PROVIDER,
+            "postgresql",
+            RedisActionRunner.PROVIDER,
+            "redis",
+            MongoActionRunner.PROVIDER,
+            "mongodb");
 
     private final Tracer tracer;
     private final MeterRegistry meters;

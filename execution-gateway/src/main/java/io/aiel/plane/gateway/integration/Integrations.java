@@ -37,6 +37,7 @@ public final class Integrations implements AutoCloseable {
     private final CheckedResolver resolver;
     private final PostgresActionRunner postgres;
     private final RedisActionRunner redis;
+    private final MongoActionRunner mongo;
     private final HttpActionRunner http;
     private final ProviderCatalogue catalogue;
     private final InputCheck check = new InputCheck(SCHEMAS_KEPT);
@@ -65,8 +66,9 @@ public final class Integrations implements AutoCloseable {
         this.resolver = new CheckedResolver(settings.privateHosts(), settings.callTimeoutMax());
         this.postgres = new PostgresActionRunner(vertx, resolver, settings);
         this.redis = new RedisActionRunner(vertx, resolver, settings);
+        this.mongo = new MongoActionRunner(vertx, resolver, settings);
         this.http = new HttpActionRunner(vertx, settings.privateHosts(), httpConfig);
-        List<ActionRunner> runners = List.of(postgres, redis, http);
+        List<ActionRunner> runners = List.of(postgres, redis, mongo, http);
         this.catalogue = new ProviderCatalogue(runners);
         this.store = new ConnectionStore(pool, audit, seal, settings, clock);
         this.calls = new ActionCalls(pool, audit, settings, clock);
@@ -222,6 +224,7 @@ public final class Integrations implements AutoCloseable {
     public void close() {
         postgres.close();
         redis.close();
+        mongo.close();
         http.close();
         resolver.close();
     }

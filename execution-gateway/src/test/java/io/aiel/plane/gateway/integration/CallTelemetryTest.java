@@ -151,6 +151,20 @@ class CallTelemetryTest {
     }
 
     @Test
+    void namesMongoDbAsADatabaseAndNotItsCollections() {
+        telemetry
+                .begin(
+                        Context.root(),
+                        call("mongodb.find", ExecutionId.create()),
+                        request("mongodb", "mongodb.find", "{\"collection\":\"canary\"}"))
+                .ended(new ActionCalls.End("done", "", Optional.empty(), Optional.empty()));
+
+        assertThat(attributes(only()))
+                .contains("db.system.name=mongodb", "db.operation.name=find")
+                .noneMatch(one -> one.contains("canary"));
+    }
+
+    @Test
     void namesTheOperationOfADatabaseAndNotItsStatement() {
         var watched = telemetry.begin(
                 Context.root(),

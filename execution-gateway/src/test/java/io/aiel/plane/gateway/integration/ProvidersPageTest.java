@@ -15,7 +15,7 @@ import org.junit.jupiter.params.provider.FieldSource;
 
 /** The page says what the descriptions say, both ways. */
 class ProvidersPageTest {
-    static final List<String> PROVIDERS = List.of("slack", "jira", "openai", "firebase", "http", "redis");
+    static final List<String> PROVIDERS = List.of("slack", "jira", "openai", "firebase", "http", "redis", "mongodb");
 
     @ParameterizedTest
     @FieldSource("PROVIDERS")
