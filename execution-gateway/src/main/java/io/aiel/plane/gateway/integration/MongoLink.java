@@ -99,7 +99,7 @@ final class MongoLink implements StoreSessions.Link {
                 @Nullable Throwable failure = event.getNewDescription().getException();
                 if (event.getNewDescription().getState() == ServerConnectionState.CONNECTED) {
                     // Not here: the watching thread has more to tell the driver before anything is asked.
-                    var _ = reached.completeAsync(() -> true);
+                    var _ = reached.completeAsync(() -> true, Thread::startVirtualThread);
                 } else if (failure != null) {
                     reached.completeExceptionally(failure);
                     ended.complete(null);
