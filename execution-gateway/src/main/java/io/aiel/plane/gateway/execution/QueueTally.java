@@ -10,7 +10,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * A limit on how many rows there are, without counting them for each that is added: a count is believed for {@link #BELIEVED}, together with
  * what this server has added since it began. What may be in a count already is counted again, so it is sooner counted twice than not at all;
- * nobody is refused by that, as a refusal always is by a new count. Other servers can pass the limit by what they add within that time.
+ * when it is nearly full, some may be refused for others that ask at the same moment. A refusal is by a new count. Other servers can pass the
+ * limit by what they add within that time.
  *
  * <p>Thread-safe; nothing blocks, and nothing foreign is called under the lock.
  */

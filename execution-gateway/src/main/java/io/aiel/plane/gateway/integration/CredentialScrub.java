@@ -26,6 +26,8 @@ final class CredentialScrub {
     /** Shorter ones would cut into ordinary words; the schemas of credentials ask for more. */
     private static final int CHARACTERS_MIN = 4;
 
+    private static final int SHOWN_MAX = 200;
+
     private final List<String> forms;
 
     private CredentialScrub(Set<String> forms) {
@@ -148,5 +150,11 @@ final class CredentialScrub {
     @Override
     public String toString() {
         return "CredentialScrub(" + forms.size() + ")";
+    }
+
+    /** What a server says, to be passed on: without the credentials, and not more of it than is of use. */
+    static String shown(String text, JsonNode credentials) {
+        String clean = of(texts(credentials)).text(text);
+        return clean.length() <= SHOWN_MAX ? clean : clean.substring(0, SHOWN_MAX) + "…";
     }
 }

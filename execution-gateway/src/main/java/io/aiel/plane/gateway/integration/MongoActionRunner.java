@@ -13,7 +13,6 @@ import com.mongodb.MongoExecutionTimeoutException;
 import com.mongodb.MongoIncompatibleDriverException;
 import com.mongodb.MongoInternalException;
 import com.mongodb.MongoNotPrimaryException;
-import com.mongodb.MongoOperationTimeoutException;
 import com.mongodb.MongoSecurityException;
 import com.mongodb.MongoServerException;
 import com.mongodb.MongoTimeoutException;
@@ -72,7 +71,6 @@ final class MongoActionRunner implements ActionRunner, AutoCloseable {
     private static final int DOCUMENTS_MAX = 1_000;
     private static final int BATCH = 100;
     private static final int REQUEST_BYTES_MAX = 1 << 20;
-    private static final int MESSAGE_MAX = 200;
     private static final Duration CONNECT_LIMIT = Duration.ofSeconds(10);
 
     /** A batch has at most 16 MiB, and no other is asked for when the result is full. */
@@ -541,7 +539,6 @@ final class MongoActionRunner implements ActionRunner, AutoCloseable {
             case BSONException _ -> badAnswer();
             case MongoInternalException _ -> badAnswer();
             case MongoExecutionTimeoutException _ -> timeout();
-            case MongoOperationTimeoutException _ -> timeout();
             case io.smallrye.mutiny.TimeoutException _ -> timeout();
             case MongoTimeoutException _ ->
                 ActionResult.refused("unavailable", "The server could not be asked in time.", 502);
@@ -586,17 +583,16 @@ final class MongoActionRunner implements ActionRunner, AutoCloseable {
             case TOOK_TOO_LONG -> timeout();
             case DUPLICATE_KEY ->
                 ActionResult.refused(
-                        "conflict", "There is a document with the same key: " + shown(message, request), 409);
+                        "conflict",
+                        "There is a document with the same key: "
+                                + CredentialScrub.shown(message, request.credentials()),
+                        409);
             default ->
                 ActionResult.refused(
-                        "rejected", "The server says: " + shown(message, request) + " (" + code + ")", 422);
+                        "rejected",
+                        "The server says: " + CredentialScrub.shown(message, request.credentials()) + " (" + code + ")",
+                        422);
         };
-    }
-
-    private static String shown(String text, ActionRequest request) {
-        String clean =
-                CredentialScrub.of(CredentialScrub.texts(request.credentials())).text(text);
-        return clean.length() <= MESSAGE_MAX ? clean : clean.substring(0, MESSAGE_MAX) + "…";
     }
 
     /** How many connections wait for the next call. */

@@ -38,7 +38,6 @@ final class RedisActionRunner implements ActionRunner, AutoCloseable {
     private static final int FIELDS_MAX = 1_000;
     private static final String FIELDS_AT_ONCE = "100";
     private static final int TTL_MAX = 31_536_000;
-    private static final int MESSAGE_MAX = 200;
     private static final Duration CONNECT_LIMIT = Duration.ofSeconds(10);
 
     /** What a result has beside values, and what quoting may add to them. */
@@ -487,14 +486,12 @@ final class RedisActionRunner implements ActionRunner, AutoCloseable {
             case "OOM" -> ActionResult.refused("quota_exceeded", "The server has no memory left for more.", 409);
             case "LOADING", "BUSY", "CLUSTERDOWN", "MASTERDOWN", "TRYAGAIN", "MISCONF", "NOREPLICAS" ->
                 ActionResult.refused("unavailable", "The server says: " + fault.kind() + "; try again later.", 502);
-            default -> ActionResult.refused("rejected", "The server says: " + shown(fault.text(), request), 422);
+            default ->
+                ActionResult.refused(
+                        "rejected",
+                        "The server says: " + CredentialScrub.shown(fault.text(), request.credentials()),
+                        422);
         };
-    }
-
-    private static String shown(String text, ActionRequest request) {
-        String clean =
-                CredentialScrub.of(CredentialScrub.texts(request.credentials())).text(text);
-        return clean.length() <= MESSAGE_MAX ? clean : clean.substring(0, MESSAGE_MAX) + "…";
     }
 
     /** How many connections wait for the next call. */
