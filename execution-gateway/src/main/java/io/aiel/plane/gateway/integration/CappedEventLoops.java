@@ -17,37 +17,88 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * Event loops of others, with a limit on what all connections together may receive that are registered here: the client has none that the server
- * could not raise. What goes beyond closes the connection. Ending it ends no loop. Thread-safe.
+ * Event loops of others for the connections of one client, with limits that the client does not have: on what they may receive together for a call
+ * and between calls, and, until the server is believed, on how often it may have a password hashed, which would hold up all that these loops do.
+ * What goes beyond closes the connection. Ending it ends no loop. Thread-safe.
  */
 final class CappedEventLoops extends AbstractEventLoopGroup {
+    /** For greetings and heartbeats. */
+    private static final long BETWEEN_CALLS_BYTES_MAX = 256 * 1024;
+
+    /** More digits than a count of iterations has that is meant; RFC 5802 says ten thousand or so. */
+    private static final int ITERATIONS_DIGITS_MAX = 6;
+
     private final EventLoopGroup loops;
     private final long bytesMax;
+    private final Runnable lost;
     private final AtomicLong received = new AtomicLong();
+    private volatile long most = BETWEEN_CALLS_BYTES_MAX;
+    private volatile boolean believed;
 
-    CappedEventLoops(EventLoopGroup loops, long bytesMax) {
+    /**
+     * @param bytesMax the most for one call
+     * @param lost told when a connection is closed, by whichever side
+     */
+    CappedEventLoops(EventLoopGroup loops, long bytesMax, Runnable lost) {
         this.loops = loops;
         this.bytesMax = bytesMax;
+        this.lost = lost;
     }
 
-    /** From now on the limit counts anew. */
+    /** A call begins, and the limit counts anew. */
     void start() {
         received.set(0);
+        most = bytesMax;
+    }
+
+    /** No call is under way. */
+    void rest() {
+        received.set(0);
+        most = BETWEEN_CALLS_BYTES_MAX;
+    }
+
+    /** The server has shown that it knows the password, or asks for none. */
+    void believe() {
+        believed = true;
     }
 
     boolean isExceeded() {
-        return received.get() > bytesMax;
+        return received.get() > most;
     }
 
     private final class Cap extends ChannelInboundHandlerAdapter {
+        /** What was seen last of {@code ,i=} and digits behind it. */
+        private int seen;
+
         @Override
         public void channelRead(ChannelHandlerContext context, Object message) {
-            if (message instanceof ByteBuf bytes && received.addAndGet(bytes.readableBytes()) > bytesMax) {
+            if (message instanceof ByteBuf bytes
+                    && (received.addAndGet(bytes.readableBytes()) > most || (!believed && asksForTooMuch(bytes)))) {
                 ReferenceCountUtil.release(message);
                 var _ = context.close();
                 return;
             }
             context.fireChannelRead(message);
+        }
+
+        /** Whether a SCRAM server's first message ({@code r=…,s=…,i=…}) asks for millions of iterations. */
+        private boolean asksForTooMuch(ByteBuf bytes) {
+            return bytes.forEachByte(one -> {
+                        seen = switch (one) {
+                            case ',' -> 1;
+                            case 'i' -> seen == 1 ? 2 : 0;
+                            case '=' -> seen == 2 ? 3 : 0;
+                            default -> seen >= 3 && one >= '0' && one <= '9' ? seen + 1 : 0;
+                        };
+                        return seen <= 3 + ITERATIONS_DIGITS_MAX;
+                    })
+                    >= 0;
+        }
+
+        @Override
+        public void channelInactive(ChannelHandlerContext context) {
+            context.fireChannelInactive();
+            lost.run();
         }
     }
 

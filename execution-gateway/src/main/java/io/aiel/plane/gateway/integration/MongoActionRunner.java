@@ -47,6 +47,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.TrustManager;
 import mutiny.zero.flow.adapters.AdaptersToFlow;
@@ -75,7 +76,7 @@ final class MongoActionRunner implements ActionRunner, AutoCloseable {
     private static final Duration CONNECT_LIMIT = Duration.ofSeconds(10);
 
     /** A batch has at most 16 MiB, and no other is asked for when the result is full. */
-    private static final long RECEIVED_BYTES_MAX = 32L << 20;
+    private static final long RECEIVED_BYTES_MAX = 20L << 20;
 
     /** What is beside the documents in a result. */
     private static final int RESULT_FRAME_BYTES = 1_024;
@@ -93,11 +94,20 @@ final class MongoActionRunner implements ActionRunner, AutoCloseable {
     /** BadValue, TypeMismatch: of a command, or of what a document holds, at which one of many stops. */
     private static final Set<Integer> NOT_BEGUN_OF_ONE = Set.of(2, 14);
 
+    /**
+     * What a router says of a document for a shard that broke off, perhaps after it did it: HostUnreachable, HostNotFound, ExceededTimeLimit,
+     * NetworkTimeout, ShutdownInProgress, PrimarySteppedDown, NetworkInterfaceExceededTimeLimit, SocketException, InterruptedAtShutdown,
+     * InterruptedDueToReplStateChange.
+     */
+    private static final Set<Integer> UNCLEAR =
+            Set.of(6, 7, TOOK_TOO_LONG, 89, 91, 189, 202, 262, 9001, 11_600, 11_602);
+
     private static final ObjectMapper JSON = new ObjectMapper();
 
     private final StoreHosts hosts;
     private final StoreSessions<MongoLink> sessions;
     private final int resultBytesMax;
+    private final Duration readLimit;
     private final NioEventLoopGroup loops = new NioEventLoopGroup(
             1, Thread.ofPlatform().daemon().name("plane-mongodb-", 0).factory());
 
@@ -105,6 +115,7 @@ final class MongoActionRunner implements ActionRunner, AutoCloseable {
         this.hosts = new StoreHosts(resolver);
         this.sessions = new StoreSessions<>(vertx, settings.idleMax(), settings.idleTimeout());
         this.resultBytesMax = settings.resultBytesMax();
+        this.readLimit = settings.callTimeoutMax();
     }
 
     @Override
@@ -138,6 +149,9 @@ final class MongoActionRunner implements ActionRunner, AutoCloseable {
     private static Uni<ObjectNode> on(MongoLink link, ActionRequest request, Work work, AtomicBoolean writing) {
         link.start(writing);
         return work.apply(database(link, request))
+                .ifNoItem()
+                .after(Duration.ofMillis(limitMs(request)))
+                .fail()
                 .onFailure(_ -> link.isExceeded())
                 .transform(_ -> new MongoLink.TooLarge());
     }
@@ -150,26 +164,23 @@ final class MongoActionRunner implements ActionRunner, AutoCloseable {
                 || (failure.get() instanceof MongoServerException
                         && !(failure.get() instanceof MongoNotPrimaryException));
         if (whole && !session.connection().isEnded()) {
+            session.connection().rest();
             sessions.give(key, session);
         } else {
             session.close();
         }
     }
 
-    private static MongoDatabase database(MongoLink link, ActionRequest request) {
+    private static long limitMs(ActionRequest request) {
         long most = request.timeout().toMillis();
-        return database(
-                link,
-                request,
-                Math.min(most, request.settings().path("max_time_ms").asLong(most)));
+        return Math.min(most, request.settings().path("max_time_ms").asLong(most));
     }
 
-    private static MongoDatabase database(MongoLink link, ActionRequest request, long limitMs) {
+    /** Without the driver's own limit for a call: with it, an end of the connection right after a write can be lost in the driver. */
+    private static MongoDatabase database(MongoLink link, ActionRequest request) {
         return link.client()
                 .getDatabase(request.settings().path("database").asText())
-                .withWriteConcern(WriteConcern.ACKNOWLEDGED)
-                // The server is told to give up then, too.
-                .withTimeout(limitMs, TimeUnit.MILLISECONDS);
+                .withWriteConcern(WriteConcern.ACKNOWLEDGED);
     }
 
     /** All that can be found wrong with a request without a connection is found here. */
@@ -222,6 +233,8 @@ final class MongoActionRunner implements ActionRunner, AutoCloseable {
                     .projection(projection)
                     .sort(sort)
                     .skip(skip)
+                    // The server is told to give up then, too.
+                    .maxTime(limitMs(request), TimeUnit.MILLISECONDS)
                     // One more shows that there are more.
                     .limit(limit + 1)
                     .batchSize(Math.min(BATCH, limit + 1));
@@ -238,6 +251,8 @@ final class MongoActionRunner implements ActionRunner, AutoCloseable {
 
     /** Documents, until they are as many, or have as many bytes, as a result may. One call fills it, on one thread after the other. */
     private static final class Page {
+        private static final int BSON_FOR_JSON_MAX = 10;
+
         private final int documentsMax;
         private final ArrayNode documents = JSON.createArrayNode();
         private long bytesLeft;
@@ -249,8 +264,10 @@ final class MongoActionRunner implements ActionRunner, AutoCloseable {
         }
 
         /** Whether there may be a next one. */
-        boolean takes(BsonDocument document) {
-            if (documents.size() == documentsMax) {
+        boolean takes(RawBsonDocument document) {
+            // Its text is never so much shorter, and to write that costs many times its bytes.
+            boolean huge = document.getByteBuffer().remaining() > BSON_FOR_JSON_MAX * bytesLeft;
+            if (huge || documents.size() == documentsMax) {
                 truncated = true;
                 return false;
             }
@@ -296,7 +313,10 @@ final class MongoActionRunner implements ActionRunner, AutoCloseable {
     private static Uni<ObjectNode> inPart(MongoBulkWriteException failure, List<BsonDocument> documents) {
         int count = Math.min(failure.getWriteResult().getInsertedCount(), documents.size());
         List<BulkWriteError> errors = failure.getWriteErrors();
-        if (count == 0 || errors.isEmpty() || failure.getWriteConcernError() != null) {
+        if (count == 0
+                || errors.isEmpty()
+                || UNCLEAR.contains(errors.getFirst().getCode())
+                || failure.getWriteConcernError() != null) {
             return Uni.createFrom().failure(failure);
         }
         Map<Integer, BsonValue> ids = new TreeMap<>();
@@ -379,19 +399,38 @@ final class MongoActionRunner implements ActionRunner, AutoCloseable {
         try {
             return JSON.readTree(json);
         } catch (JsonProcessingException e) {
-            throw new IllegalStateException("what the driver wrote is no JSON", e);
+            // Deeper, or with a longer text, than a result may be.
+            throw answerTooLarge();
         }
     }
 
     private Uni<MongoLink> connect(ActionRequest request) {
         String host = request.settings().path("host").asText();
-        return hosts.resolve(host)
-                .map(address -> link(request, host, address))
-                .call(link -> greet(request, host, link)
-                        .onFailure()
-                        .invoke(link::close)
-                        .onCancellation()
-                        .invoke(link::close));
+        return Uni.createFrom().deferred(() -> {
+            AtomicReference<@Nullable MongoLink> made = new AtomicReference<>();
+            AtomicBoolean over = new AtomicBoolean();
+            return hosts.resolve(host)
+                    .map(address -> {
+                        MongoLink link = link(request, host, address);
+                        made.set(link);
+                        // Nobody may be there any more to take it.
+                        if (over.get()) {
+                            link.close();
+                        }
+                        return link;
+                    })
+                    .call(link -> greet(request, host, link))
+                    .onTermination()
+                    .invoke((_, failure, cancelled) -> {
+                        if (failure != null || cancelled) {
+                            over.set(true);
+                            MongoLink link = made.get();
+                            if (link != null) {
+                                link.close();
+                            }
+                        }
+                    });
+        });
     }
 
     /** Has the connection made that is used, and says who one is: it is no part of what the server may take for a call. */
@@ -400,7 +439,8 @@ final class MongoActionRunner implements ActionRunner, AutoCloseable {
                 .completionStage(link.reached())
                 .onFailure()
                 .transform(_ -> unreachable(host))
-                .chain(() -> ping(database(link, request, request.timeout().toMillis())));
+                .chain(() -> ping(database(link, request)))
+                .invoke(link::believe);
     }
 
     private static Uni<Document> ping(MongoDatabase database) {
@@ -438,7 +478,9 @@ final class MongoActionRunner implements ActionRunner, AutoCloseable {
                         throw new UnknownHostException("no other host is connected to");
                     })
                     .applyToConnectionPoolSettings(pool -> pool.maxSize(2).maxWaitTime(limitMs, TimeUnit.MILLISECONDS))
-                    .applyToSocketSettings(socket -> socket.connectTimeout(limitMs, TimeUnit.MILLISECONDS))
+                    // Calls end before; but what the driver says when it is closed has no other limit.
+                    .applyToSocketSettings(socket -> socket.connectTimeout(limitMs, TimeUnit.MILLISECONDS)
+                            .readTimeout(readLimit.toMillis(), TimeUnit.MILLISECONDS))
                     .applyToServerSettings(watched -> watched.serverMonitoringMode(ServerMonitoringMode.POLL)
                             .heartbeatFrequency(10, TimeUnit.SECONDS)
                             .addServerListener(link.server()))
@@ -482,17 +524,19 @@ final class MongoActionRunner implements ActionRunner, AutoCloseable {
                         .result();
             case MongoNotPrimaryException _ when !writing || isOne(request) -> notPrimary();
             case MongoWriteException said
-            when isOne(request) && said.getError().getCode() != TOOK_TOO_LONG ->
+            when isOne(request) && !UNCLEAR.contains(said.getError().getCode()) ->
                 said(said.getError().getCode(), said.getError().getMessage(), request);
             case MongoBulkWriteException said
-            when said.getWriteConcernError() == null && !said.getWriteErrors().isEmpty() -> {
+            when said.getWriteConcernError() == null
+                    && !said.getWriteErrors().isEmpty()
+                    && !UNCLEAR.contains(said.getWriteErrors().getFirst().getCode()) -> {
                 BulkWriteError first = said.getWriteErrors().getFirst();
                 yield said(first.getCode(), first.getMessage(), request);
             }
             case MongoCommandException said
             when !writing || isNotBegun(said.getErrorCode(), request) ->
                 said(said.getErrorCode(), said.getErrorMessage(), request);
-            case Exception _ when writing -> new ActionResult.Unknown("The server did not say how the write ended.");
+            case Throwable _ when writing -> new ActionResult.Unknown("The server did not say how the write ended.");
             case MongoLink.TooLarge _ -> answerTooLarge().result();
             case BSONException _ -> badAnswer();
             case MongoInternalException _ -> badAnswer();

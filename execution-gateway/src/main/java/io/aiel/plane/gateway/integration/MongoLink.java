@@ -47,7 +47,7 @@ final class MongoLink implements StoreSessions.Link {
      * @param settings all but what carries the bytes
      */
     MongoLink(EventLoopGroup loops, long bytesMax, Function<MongoLink, MongoClientSettings.Builder> settings) {
-        this.loops = new CappedEventLoops(loops, bytesMax);
+        this.loops = new CappedEventLoops(loops, bytesMax, this::lost);
         this.client = MongoClients.create(settings.apply(this)
                 .transportSettings(TransportSettings.nettyBuilder()
                         .eventLoopGroup(this.loops)
@@ -62,6 +62,21 @@ final class MongoLink implements StoreSessions.Link {
     /** Completes when the server has been spoken to, fails when it could not be. */
     CompletionStage<Boolean> reached() {
         return reached.minimalCompletionStage();
+    }
+
+    /** The driver does not see that a connection is closed which waits; the whole is over then. */
+    private void lost() {
+        Thread.ofVirtual().name("mongo-lost").start(() -> ended.complete(null));
+    }
+
+    /** The server is who it was taken for. */
+    void believe() {
+        loops.believe();
+    }
+
+    /** No call is under way. */
+    void rest() {
+        loops.rest();
     }
 
     /** A call begins; {@code left} is set before its first write leaves. */
@@ -101,8 +116,11 @@ final class MongoLink implements StoreSessions.Link {
                     // Not here: the watching thread has more to tell the driver before anything is asked.
                     var _ = reached.completeAsync(() -> true, Thread::startVirtualThread);
                 } else if (failure != null) {
-                    reached.completeExceptionally(failure);
-                    ended.complete(null);
+                    // Not here, for the same reason, and as a lock of the driver's is held.
+                    Thread.startVirtualThread(() -> {
+                        reached.completeExceptionally(failure);
+                        ended.complete(null);
+                    });
                 }
             }
         };

@@ -18,6 +18,9 @@ final class MongoQueries {
     /** As many as MongoDB takes. */
     private static final int DEPTH_MAX = 100;
 
+    /** A decimal has 34 digits, and some more characters. */
+    private static final int DECIMAL_CHARS_MAX = 64;
+
     private static final JsonWriterSettings RELAXED =
             JsonWriterSettings.builder().outputMode(JsonMode.RELAXED).build();
 
@@ -80,7 +83,9 @@ final class MongoQueries {
             "$setOnInsert",
             "$unset");
 
-    /** What goes with $push and $addToSet; $pull has a filter. */
+    private static final Set<String> PUSHES = Set.of("$addToSet", "$push");
+
+    /** What goes with them; $pull has a filter. */
     private static final Set<String> MODIFIERS = Set.of("$each", "$position", "$slice", "$sort");
 
     private static final Set<String> PROJECTION = Set.of("$elemMatch", "$meta", "$slice");
@@ -103,9 +108,32 @@ final class MongoQueries {
             if (!UPDATE.contains(operator)) {
                 throw notTaken(operator, "update");
             }
-            check(change, "update", 1, operator.equals("$pull") ? FILTER : MODIFIERS);
+            if (PUSHES.contains(operator) && change instanceof BsonDocument fields) {
+                fields.forEach(MongoQueries::checkPush);
+            } else {
+                check(change, "update", 1, operator.equals("$pull") ? FILTER : Set.of());
+            }
         });
         return update;
+    }
+
+    /** Modifiers stand right below the field; deeper they would be names of what is kept. */
+    private static void checkPush(String field, BsonValue pushed) {
+        checkName(field, "update");
+        if (field.startsWith("$")) {
+            throw notTaken(field, "update");
+        }
+        if (pushed instanceof BsonDocument document) {
+            document.forEach((name, value) -> {
+                checkName(name, "update");
+                if (name.startsWith("$") && !MODIFIERS.contains(name)) {
+                    throw notTaken(name, "update");
+                }
+                check(value, "update", 3, Set.of());
+            });
+        } else {
+            check(pushed, "update", 2, Set.of());
+        }
     }
 
     static BsonDocument projection(JsonNode json) {
@@ -120,6 +148,10 @@ final class MongoQueries {
                     if (!PROJECTION.contains(operator)) {
                         throw notTaken(operator, "projection");
                     }
+                    if ((operator.equals("$slice") && !isSlice(value))
+                            || (operator.equals("$meta") && !value.isString())) {
+                        throw invalid("projection takes numbers for $slice and a name for $meta.");
+                    }
                     check(value, "projection", 2, operator.equals("$elemMatch") ? FILTER : Set.of());
                 });
             } else if (!wish.isNumber() && !wish.isBoolean()) {
@@ -128,6 +160,14 @@ final class MongoQueries {
             }
         });
         return projection;
+    }
+
+    /** One number, or two; anything else is an expression, which the server computes. */
+    private static boolean isSlice(BsonValue value) {
+        return value.isNumber()
+                || (value.isArray()
+                        && value.asArray().size() == 2
+                        && value.asArray().stream().allMatch(BsonValue::isNumber));
     }
 
     static BsonDocument sort(JsonNode json) {
@@ -159,12 +199,21 @@ final class MongoQueries {
         if (!json.isObject()) {
             return new BsonDocument();
         }
+        if (hasLongDecimal(json)) {
+            throw invalid("A $numberDecimal in " + where + " has more than " + DECIMAL_CHARS_MAX + " characters.");
+        }
         try {
             return BsonDocument.parse(json.toString());
         } catch (RuntimeException e) {
             // Whatever it throws is about the caller's text; and says it in words that name classes.
             throw invalid(where + " is not Extended JSON (v2).");
         }
+    }
+
+    /** The time that it takes to read one grows with the square of its digits. */
+    private static boolean hasLongDecimal(JsonNode json) {
+        return json.path("$numberDecimal").asText().length() > DECIMAL_CHARS_MAX
+                || json.valueStream().anyMatch(MongoQueries::hasLongDecimal);
     }
 
     private static void check(BsonValue value, String where, int depth, Set<String> operators) {

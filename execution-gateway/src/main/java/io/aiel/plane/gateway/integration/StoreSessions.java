@@ -150,7 +150,8 @@ final class StoreSessions<C extends StoreSessions.Link> implements AutoCloseable
 
     private Session<C> made(C connection) {
         Session<C> session = new Session<>(connection);
-        connection.onEnd(() -> forget(session));
+        // What the connection holds besides its socket is to go, too.
+        connection.onEnd(() -> endIdle(session));
         return session;
     }
 
@@ -187,7 +188,7 @@ final class StoreSessions<C extends StoreSessions.Link> implements AutoCloseable
         }
     }
 
-    /** If it was used in between, a later timer ends it. */
+    /** Where it waits; one that is used ends with its call, or by a later timer. */
     private void endIdle(Session<C> session) {
         if (forget(session)) {
             session.close();

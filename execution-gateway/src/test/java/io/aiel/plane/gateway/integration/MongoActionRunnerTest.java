@@ -30,6 +30,7 @@ import org.bson.RawBsonDocument;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.RepeatedTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -326,12 +327,12 @@ class MongoActionRunnerTest {
         assertThat(victims()).isEqualTo(UNTOUCHED);
     }
 
-    /** The driver does not always hear at once that a connection was closed; then the call's time ends it. */
-    @Test
+    /** Seen to fail, now and then: with the driver's own limit for calls, by which it can lose an end that comes right after a write. */
+    @RepeatedTest(10)
     void saysThatAReadWasLost() {
         assertThat(refused(instead((socket, _) -> socket.close(), "find", FIND, BRIEF))
                         .code())
-                .isIn("connection_lost", "timeout");
+                .isEqualTo("connection_lost");
         assertThat(refused(instead((_, _) -> {}, "find", FIND, Duration.ofMillis(500)))
                         .code())
                 .isEqualTo("timeout");
@@ -384,6 +385,7 @@ class MongoActionRunnerTest {
             delete | false | {"ok": 1, "n": 0, "writeErrors": [{"index": 0, "code": 2, "errmsg": "no"}]} | rejected
             delete | true | {"ok": 1, "n": 1, "writeErrors": [{"index": 0, "code": 2, "errmsg": "no"}]} | unknown
             update | false | {"ok": 1, "n": 0, "nModified": 0, "writeErrors": [{"index": 0, "code": 11000, "errmsg": "dup"}]} | conflict
+            update | false | {"ok": 1, "n": 0, "nModified": 0, "writeErrors": [{"index": 0, "code": 91, "errmsg": "shutdown"}]} | unknown
             update | false | {"ok": 1, "n": 1, "nModified": 1, "writeConcernError": {"code": 64, "errmsg": "waiting"}} | unknown
             """)
     void saysOfAWriteOnlyWhatIsCertain(String action, boolean many, String reply, String wanted) {
@@ -408,6 +410,50 @@ class MongoActionRunnerTest {
         } finally {
             tooOld.close();
         }
+    }
+
+    /** Seen to fail: without the look at it, the password is hashed two thousand million times, in which nobody else is served. */
+    @Test
+    void hashesNoPasswordAsOftenAsAServerLikes() {
+        NetServer between = VERTX.createNetServer();
+        between.connectHandler(from -> {
+            from.pause();
+            VERTX.createNetClient().connect(server.port(), "127.0.0.1").onSuccess(to -> {
+                from.handler(to::write);
+                // As long as it was, so that the message is whole.
+                to.handler(part -> from.write(Buffer.buffer(part.toString(StandardCharsets.ISO_8859_1)
+                        .replaceAll("s=[A-Za-z0-9+/]{4}([A-Za-z0-9+/=]*),i=[0-9]{5}", "s=$1,i=214748364")
+                        .getBytes(StandardCharsets.ISO_8859_1))));
+                from.closeHandler(_ -> to.close());
+                to.closeHandler(_ -> from.close());
+                from.resume();
+            });
+        });
+        try {
+            ActionResult result = calls.run("mongodb.ping", PING, Map.of("port", listen(between)), LIMIT);
+
+            assertThat(refused(result).code()).isIn("connection_lost", "invalid_auth", "unreachable");
+            assertThat(done(calls.run("mongodb.ping", PING)).path("ok").asBoolean())
+                    .isTrue();
+        } finally {
+            between.close();
+        }
+    }
+
+    /** Seen to fail: when an end of a connection that waits only has it forgotten. */
+    @Test
+    void leavesNothingOfAConnectionThatEndsWhileItWaits() throws Exception {
+        NetServer between = between("\0\2never", (_, _) -> {});
+        String watching = ":" + listen(between);
+        Supplier<String> watchers = () -> Long.toString(Thread.getAllStackTraces().keySet().stream()
+                .filter(thread -> thread.getName().endsWith(watching))
+                .count());
+        done(calls.run("mongodb.ping", PING, Map.of("port", Integer.parseInt(watching.substring(1)))));
+        assertThat(watchers.get()).as("threads of the driver").isNotEqualTo("0");
+
+        between.close().toCompletionStage().toCompletableFuture().join();
+
+        until("0", watchers);
     }
 
     @Test

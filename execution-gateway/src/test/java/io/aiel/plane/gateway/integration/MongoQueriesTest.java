@@ -101,6 +101,10 @@ class MongoQueriesTest {
                 "{\"$pull\": {\"l\": {\"$where\": \"true\"}}}",
                 "{\"$push\": {\"l\": {\"$each\": [{\"$code\": \"true\"}]}}}",
                 "{\"$replaceWith\": {}}",
+                "{\"$set\": {\"x\": {\"$slice\": 1}}}",
+                "{\"$push\": {\"l\": {\"x\": {\"$each\": [1]}}}}",
+                "{\"$push\": {\"l\": {\"$each\": [{\"$each\": [1]}]}}}",
+                "{\"$addToSet\": {\"$each\": 1}}",
                 "{\"$inc\\u0000\": {\"n\": 1}}",
                 "{}",
             })
@@ -109,6 +113,20 @@ class MongoQueriesTest {
                 "mongodb.update", "{\"collection\": \"victim\", \"filter\": {\"_id\": 1}, \"update\": " + update + "}");
 
         assertThat(refused(result).status()).isIn(400, 403);
+    }
+
+    /** Reading it takes as long as the square of its digits. Seen to fail: without the limit it takes seconds, on a thread of all. */
+    @Test
+    void readsNoDecimalOfAMillionDigits() {
+        String decimal = "{\"a\": [{\"b\": {\"$numberDecimal\": \"" + "9".repeat(500_000) + "\"}}]}";
+
+        assertThat(refused(CALLS.run("mongodb.find", "{\"collection\": \"victim\", \"filter\": " + decimal + "}"))
+                        .message())
+                .contains("$numberDecimal");
+        assertThat(refused(CALLS.run(
+                                "mongodb.insert", "{\"collection\": \"victim\", \"documents\": [" + decimal + "]}"))
+                        .message())
+                .contains("$numberDecimal");
     }
 
     @ParameterizedTest
@@ -137,6 +155,9 @@ class MongoQueriesTest {
                 "\"projection\": {\"x\": {\"y\": {\"$function\": {}}}}",
                 "\"projection\": {\"x\": {\"$elemMatch\": {\"$where\": \"true\"}}}",
                 "\"projection\": {\"x\": {\"$slice\": [{\"$function\": {}}]}}",
+                "\"projection\": {\"x\": {\"$slice\": [\"$$USER_ROLES\", 9]}}",
+                "\"projection\": {\"x\": {\"$slice\": \"$y\"}}",
+                "\"projection\": {\"x\": {\"$meta\": {\"$function\": 1}}}",
                 "\"projection\": {\"$expr\": 1}",
                 "\"projection\": {\"x\\u0000\": 1}",
                 "\"sort\": {\"$natural\": 1}",
