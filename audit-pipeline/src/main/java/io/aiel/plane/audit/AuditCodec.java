@@ -12,6 +12,7 @@ import io.aiel.plane.vocabulary.Obligations;
 import io.aiel.plane.vocabulary.PrincipalId;
 import io.aiel.plane.vocabulary.ProjectId;
 import io.aiel.plane.vocabulary.ResolvedCapability;
+import io.aiel.plane.vocabulary.RetryRule;
 import io.aiel.plane.vocabulary.Usage;
 import io.aiel.plane.vocabulary.WorkspaceId;
 import java.time.Clock;
@@ -345,6 +346,14 @@ public final class AuditCodec {
                 "network_hosts",
                 obligations.network().stream().map(NetworkHost::toString).toList());
         writeTexts(json, "redact", obligations.redact());
+        if (obligations.retry().isPresent()) {
+            RetryRule retry = obligations.retry().get();
+            json.name("retry").beginObject();
+            json.member("backoff_max_ms", retry.backoffMax().toMillis());
+            json.member("backoff_ms", retry.backoff().toMillis());
+            json.member("max_attempts", retry.attemptsMax());
+            json.endObject();
+        }
         json.member("subprocess", obligations.subprocess());
         if (obligations.timeoutMs().isPresent()) {
             json.member("timeout_ms", obligations.timeoutMs().getAsInt());

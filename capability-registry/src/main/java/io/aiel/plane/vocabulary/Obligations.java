@@ -14,6 +14,7 @@ import java.util.OptionalInt;
  * @param network the hosts that the worker may reach, if it asked for a network; none means no network
  * @param subprocess whether the worker may make processes, if it asked to
  * @param logLevel the lowest level of worker logs that is kept
+ * @param retry how often it may be begun when it is queued and its caller did not say
  */
 public record Obligations(
         OptionalInt timeoutMs,
@@ -22,10 +23,18 @@ public record Obligations(
         boolean approvalRequired,
         List<NetworkHost> network,
         boolean subprocess,
-        Optional<String> logLevel) {
+        Optional<String> logLevel,
+        Optional<RetryRule> retry) {
     /** Demands nothing. */
     public static final Obligations NONE = new Obligations(
-            OptionalInt.empty(), OptionalInt.empty(), List.of(), false, List.of(), false, Optional.empty());
+            OptionalInt.empty(),
+            OptionalInt.empty(),
+            List.of(),
+            false,
+            List.of(),
+            false,
+            Optional.empty(),
+            Optional.empty());
 
     public Obligations {
         redact = List.copyOf(redact);

@@ -9,12 +9,15 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.aiel.plane.vocabulary.NetworkHost;
 import io.aiel.plane.vocabulary.Obligations;
+import io.aiel.plane.vocabulary.RetryRule;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.OptionalLong;
 import java.util.Set;
 
 /**
@@ -126,6 +129,7 @@ final class DecisionReader {
         List<NetworkHost> network = List.of();
         boolean subprocess = false;
         Optional<String> logLevel = Optional.empty();
+        Optional<RetryRule> retry = Optional.empty();
         for (Map.Entry<String, JsonNode> member : node.properties()) {
             JsonNode value = member.getValue();
             switch (member.getKey()) {
@@ -136,10 +140,36 @@ final class DecisionReader {
                 case "network" -> network = network(value);
                 case "subprocess" -> subprocess = bool(value, "subprocess");
                 case "log_level" -> logLevel = Optional.of(logLevel(value));
+                case "retry" -> retry = Optional.of(retry(value));
                 default -> throw new Odd("has an unknown obligation " + quoted(member.getKey()));
             }
         }
-        return new Obligations(timeoutMs, maxMemoryMb, redact, approvalRequired, network, subprocess, logLevel);
+        return new Obligations(timeoutMs, maxMemoryMb, redact, approvalRequired, network, subprocess, logLevel, retry);
+    }
+
+    private static RetryRule retry(JsonNode node) {
+        if (!node.isObject() || !node.has("max_attempts")) {
+            throw new Odd("has an obligation retry that is not an object with max_attempts");
+        }
+        int attempts = 1;
+        long backoffMs = RetryRule.ONCE.backoff().toMillis();
+        OptionalLong backoffMaxMs = OptionalLong.empty();
+        for (Map.Entry<String, JsonNode> member : node.properties()) {
+            int value = positive(member.getValue(), "retry." + member.getKey());
+            switch (member.getKey()) {
+                case "max_attempts" -> attempts = value;
+                case "backoff_ms" -> backoffMs = value;
+                case "backoff_max_ms" -> backoffMaxMs = OptionalLong.of(value);
+                default -> throw new Odd("has an obligation retry with the unknown member " + quoted(member.getKey()));
+            }
+        }
+        long longest = backoffMaxMs.orElse(
+                Math.max(backoffMs, RetryRule.ONCE.backoffMax().toMillis()));
+        try {
+            return new RetryRule(attempts, Duration.ofMillis(backoffMs), Duration.ofMillis(longest));
+        } catch (IllegalArgumentException e) {
+            throw new Odd("has an obligation retry that is " + e.getMessage());
+        }
     }
 
     /** {@code false}, or the hosts by name. A bare {@code true} names none and so is no valid answer. */

@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.params.provider.Arguments.argumentSet;
 
 import io.aiel.plane.policy.DecisionReader.Reading;
+import io.aiel.plane.vocabulary.RetryRule;
+import java.time.Duration;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -18,7 +20,8 @@ class DecisionReaderTest {
         Reading reading = DecisionReader.read("""
                 [{"result":{"allow":true,"reasons":["granted: role admin"],"obligations":{"timeout_ms":1000,
                 "max_memory_mb":64,"redact":["/password",""],"require_approval":true,"subprocess":true,
-                "network":{"hosts":["api.example.com:443","files.example.com:80"]},"log_level":"warning"}}}]""");
+                "network":{"hosts":["api.example.com:443","files.example.com:80"]},"log_level":"warning",
+                "retry":{"max_attempts":3,"backoff_ms":200}}}}]""");
 
         assertThat(reading).isInstanceOfSatisfying(Reading.Yes.class, yes -> {
             assertThat(yes.reasons()).containsExactly("granted: role admin");
@@ -31,6 +34,8 @@ class DecisionReaderTest {
                     .containsExactly("api.example.com:443", "files.example.com:80");
             assertThat(yes.obligations().subprocess()).isTrue();
             assertThat(yes.obligations().logLevel()).hasValue("warning");
+            assertThat(yes.obligations().retry())
+                    .contains(new RetryRule(3, Duration.ofMillis(200), Duration.ofMinutes(5)));
         });
     }
 
@@ -136,6 +141,16 @@ class DecisionReaderTest {
                 argumentSet("redact with a path that is no pointer", obliged("\"redact\":[\"$.a\"]")),
                 argumentSet("redact with a number", obliged("\"redact\":[1]")),
                 argumentSet("an unknown log level", obliged("\"log_level\":\"verbose\"")),
+                argumentSet("a retry that is a number", obliged("\"retry\":3")),
+                argumentSet("a retry that does not say how often", obliged("\"retry\":{\"backoff_ms\":200}")),
+                argumentSet("a retry of no attempt", obliged("\"retry\":{\"max_attempts\":0}")),
+                argumentSet("a retry of 21 attempts", obliged("\"retry\":{\"max_attempts\":21}")),
+                argumentSet("a retry at once", obliged("\"retry\":{\"max_attempts\":2,\"backoff_ms\":1}")),
+                argumentSet("a retry after days", obliged("\"retry\":{\"max_attempts\":2,\"backoff_ms\":86400000}")),
+                argumentSet(
+                        "a retry that waits longer than it may",
+                        obliged("\"retry\":{\"max_attempts\":2,\"backoff_ms\":900,\"backoff_max_ms\":800}")),
+                argumentSet("a retry with another member", obliged("\"retry\":{\"max_attempts\":2,\"always\":1}")),
                 argumentSet("a denial with an unknown obligation", answer("false", "[\"r\"]", "{\"x\":1}")),
                 argumentSet("a second value behind the answer", answer("true", "[]", "{}") + " true"),
                 argumentSet("an answer that was cut", answer("true", "[]", "{}").substring(0, 30)),

@@ -80,6 +80,7 @@ class PlaneAccessTest {
             false,
             List.of(new NetworkHost("granted.example", 80)),
             false,
+            Optional.empty(),
             Optional.empty());
 
     private static Plane plane;

@@ -383,7 +383,14 @@ class ProcessHydratorTest {
     @Test
     void theDecisionsObligationsShortenTimeAndMemory() throws Exception {
         Obligations strict = new Obligations(
-                OptionalInt.of(300), OptionalInt.of(64), List.of(), false, List.of(), false, Optional.empty());
+                OptionalInt.of(300),
+                OptionalInt.of(64),
+                List.of(),
+                false,
+                List.of(),
+                false,
+                Optional.empty(),
+                Optional.empty());
         ExecutionOutcome late = Plane.get(plane.run(
                 plane.project(),
                 snapshot,
@@ -402,12 +409,26 @@ class ProcessHydratorTest {
                 plane.run(plane.project(), snapshot, request, Plane.TIMEOUT, Obligations.NONE, new Plane.Listener()));
         assertThat(Plane.code(usual)).as(Plane.text(usual)).isEqualTo("OK");
         Obligations strict = new Obligations(
-                OptionalInt.empty(), OptionalInt.of(64), List.of(), false, List.of(), false, Optional.empty());
+                OptionalInt.empty(),
+                OptionalInt.of(64),
+                List.of(),
+                false,
+                List.of(),
+                false,
+                Optional.empty(),
+                Optional.empty());
         ExecutionOutcome less =
                 Plane.get(plane.run(plane.project(), snapshot, request, Plane.TIMEOUT, strict, new Plane.Listener()));
         assertThat(Plane.code(less)).as(Plane.text(less)).isEqualTo("MEMORY_LIMIT");
         Obligations more = new Obligations(
-                OptionalInt.empty(), OptionalInt.of(4096), List.of(), false, List.of(), false, Optional.empty());
+                OptionalInt.empty(),
+                OptionalInt.of(4096),
+                List.of(),
+                false,
+                List.of(),
+                false,
+                Optional.empty(),
+                Optional.empty());
         ExecutionOutcome beyond = Plane.get(plane.run(
                 plane.project(),
                 snapshot,

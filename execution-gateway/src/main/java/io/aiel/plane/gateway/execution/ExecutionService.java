@@ -545,7 +545,7 @@ public final class ExecutionService {
                         run.id(),
                         queued.wishes().priority(),
                         queued.readyAt(),
-                        queued.wishes().attemptsMax(),
+                        queued.retry().attemptsMax(),
                         queued.callback().map(wish -> wish.url().host())))
                 .orElseGet(() -> new AuditEvent.ExecutionAdmitted(run.id()));
     }

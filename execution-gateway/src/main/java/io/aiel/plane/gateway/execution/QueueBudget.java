@@ -49,20 +49,28 @@ final class QueueBudget {
 
     /** Adds, if there is room; what else {@code full} says. */
     <T> Uni<T> within(ProjectId project, Supplier<Uni<T>> add, Function<Full, T> full) {
-        return of(project)
-                .within(
-                        () -> all.within(add, () -> Uni.createFrom().item(full.apply(Full.ALL))),
-                        () -> Uni.createFrom().item(full.apply(Full.PROJECT)));
+        return Uni.createFrom().deferred(() -> {
+            QueueTally tally = used(project);
+            return tally.within(
+                            () -> all.within(add, () -> Uni.createFrom().item(full.apply(Full.ALL))),
+                            () -> Uni.createFrom().item(full.apply(Full.PROJECT)))
+                    .onTermination()
+                    .invoke(tally::done);
+        });
     }
 
-    private QueueTally of(ProjectId project) {
+    /** Its tally, which stays the only one until it is done with. */
+    private QueueTally used(ProjectId project) {
         lock.lock();
         try {
             if (projects.size() >= sweepAt) {
                 projects.values().removeIf(QueueTally::isIdle);
                 sweepAt = Math.max(PROJECTS, projects.size() * 2);
             }
-            return projects.computeIfAbsent(project, one -> new QueueTally(() -> look.apply(one), projectMax, nanos));
+            QueueTally tally =
+                    projects.computeIfAbsent(project, one -> new QueueTally(() -> look.apply(one), projectMax, nanos));
+            tally.use();
+            return tally;
         } finally {
             lock.unlock();
         }

@@ -5,6 +5,7 @@ import io.aiel.plane.vocabulary.ExecutionId;
 import io.aiel.plane.vocabulary.ProjectId;
 import io.smallrye.mutiny.Uni;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -159,18 +160,23 @@ public final class QueueDispatcher {
 
     private void claimed(List<QueuedExecution> claimed) {
         boolean more;
+        List<QueuedExecution> fresh = new ArrayList<>(claimed.size());
         lock.lock();
         try {
             claiming = false;
             for (QueuedExecution one : claimed) {
-                inHand.add(one.id());
-                held.merge(one.scope().project(), 1, Integer::sum);
+                // A claim that a crash of the database has lost is made again while its execution begins: once is
+                // enough.
+                if (inHand.add(one.id())) {
+                    held.merge(one.scope().project(), 1, Integer::sum);
+                    fresh.add(one);
+                }
             }
             more = again;
         } finally {
             lock.unlock();
         }
-        for (QueuedExecution one : claimed) {
+        for (QueuedExecution one : fresh) {
             begin.apply(one, () -> codeEnded(one)).subscribe().with(begun -> over(one, begun), failure -> {
                 LOG.errorf(failure, "%s was not begun; its claim will be freed", one.id());
                 over(one, QueuedRuns.Begun.OVER);
@@ -201,29 +207,31 @@ public final class QueueDispatcher {
                     .onFailure()
                     .invoke(failure -> LOG.warnf("%s could not be given back (%s)", one.id(), failure))
                     .onTermination()
-                    .invoke(() -> leave(one, true))
+                    .invoke(() -> {
+                        leave(one, true);
+                        // Others may have its place; its own project's turn comes after the pause.
+                        timer.after(PAUSE.plusMillis(1), this::look);
+                        look();
+                    })
                     .subscribe()
                     .with(_ -> {}, _ -> {});
-            timer.after(PAUSE.plusMillis(1), this::look);
-        } else if (leave(one, false)) {
+        } else {
+            leave(one, false);
             look();
         }
     }
 
-    /** Returns whether there is room now that was not there before. */
-    private boolean leave(QueuedExecution one, boolean pause) {
+    private void leave(QueuedExecution one, boolean pause) {
         ProjectId project = one.scope().project();
         lock.lock();
         try {
             inHand.remove(one.id());
-            boolean hadEnded = ending.remove(one.id());
-            if (!hadEnded) {
+            if (!ending.remove(one.id())) {
                 let(project);
             }
             if (pause) {
                 pausedUntil.put(project, nanos.getAsLong() + PAUSE.toNanos());
             }
-            return !hadEnded || again;
         } finally {
             lock.unlock();
         }

@@ -27,7 +27,7 @@ final class QueueStatements {
                 .integers("attempt", a -> wishes(a).map(_ -> 0).orElse(null))
                 .integers(
                         "attempts_max",
-                        a -> wishes(a).map(Queueing::attemptsMax).orElse(null))
+                        a -> a.queued().map(work -> work.retry().attemptsMax()).orElse(null))
                 .text("replay_of", a -> a.replayOf().map(ExecutionId::value).orElse(null));
     }
 
@@ -149,10 +149,10 @@ final class QueueStatements {
                                 a -> a.entry().caller().scope().project().value())
                         .integers("priority", a -> work(a).wishes().priority())
                         .times("ready_at", a -> work(a).readyAt())
-                        .longs("backoff_ms", a -> work(a).wishes().backoff().toMillis())
+                        .longs("backoff_ms", a -> work(a).retry().backoff().toMillis())
                         .longs(
                                 "backoff_ms_max",
-                                a -> work(a).wishes().backoffMax().toMillis())
+                                a -> work(a).retry().backoffMax().toMillis())
                         .text(
                                 "token",
                                 a -> a.entry().caller().principal().tokenId().value())

@@ -2,6 +2,8 @@ package io.aiel.plane.gateway.execution;
 
 import io.smallrye.mutiny.Uni;
 import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.LongSupplier;
 import java.util.function.Supplier;
@@ -9,16 +11,18 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A limit on how many rows there are, without counting them for each that is added: a count is believed for {@link #BELIEVED}, together with
- * what this server has added since it began. What may be in a count already is counted again, so it is sooner counted twice than not at all;
- * when it is nearly full, some may be refused for others that ask at the same moment. A refusal is by a new count. Other servers can pass the
- * limit by what they add within that time.
+ * what this server has added since it began, and nobody is refused by a count that is older than {@link #REFUSES}. What is being added when a
+ * count begins is counted by it or not, so it counts beside it: sooner twice than not at all. Other servers can pass the limit by what they add
+ * within that time.
+ *
+ * <p>Exact for this server: all that is added is let in by the newest count, and none begins before the one before it is known.
  *
  * <p>Thread-safe; nothing blocks, and nothing foreign is called under the lock.
  */
 final class QueueTally {
     static final Duration BELIEVED = Duration.ofMillis(100);
 
-    /** A count that is older refuses nothing. Not zero, or those that are refused would each have all rows counted. */
+    /** Not zero, or those that are refused would each have all rows counted. */
     static final Duration REFUSES = Duration.ofMillis(10);
 
     private final Supplier<Uni<Integer>> rows;
@@ -27,7 +31,10 @@ final class QueueTally {
 
     private final ReentrantLock lock = new ReentrantLock();
     // Under the lock:
+    /** Let in, and not known to be over. */
     private int adding;
+
+    private int users;
     private @Nullable Count newest;
 
     /**
@@ -43,96 +50,105 @@ final class QueueTally {
     /** One count, and what it may lack. */
     private static final class Count {
         private final long begunAt;
-        private final Uni<Integer> found;
+        private final AtomicBoolean started = new AtomicBoolean();
+        private final CompletableFuture<Integer> found = new CompletableFuture<>();
         /** Under the lock of the tally. */
         private int since;
 
-        Count(long begunAt, Uni<Integer> found, int since) {
+        Count(long begunAt, int since) {
             this.begunAt = begunAt;
-            this.found = found;
             this.since = since;
         }
     }
 
-    /** The one that is added is the how-manieth since the count. */
-    private record Turn(Count count, int since) {}
+    /**
+     * The one that is to be added is the how-manieth since a count.
+     *
+     * @param last the count was made for it, or joined after another: there is no newer one to be had
+     */
+    private record Turn(Count count, int since, boolean last) {}
 
     /** Adds, if there is room; what {@code full} says otherwise. */
     <T> Uni<T> within(Supplier<Uni<T>> add, Supplier<Uni<T>> full) {
-        return Uni.createFrom().deferred(() -> {
-            Turn turn = begin();
-            return isRoom(turn)
-                    .chain(room -> room ? Uni.createFrom().item(true) : isRoomNow(turn))
-                    .chain(room -> room ? add.get() : full.get())
-                    .onTermination()
-                    .invoke(this::over);
-        });
+        return Uni.createFrom()
+                .deferred(() -> isRoom(take(false)))
+                .chain(room -> room
+                        ? Uni.createFrom()
+                                .deferred(() -> add.get())
+                                .onTermination()
+                                .invoke(this::over)
+                        : full.get());
     }
 
-    private Turn begin() {
+    private Turn take(boolean last) {
         lock.lock();
         try {
-            adding++;
             Count count = newest;
-            if (count == null || isOlder(count, BELIEVED)) {
-                return renewed();
+            if (count == null || (count.found.isDone() && isOlder(count, BELIEVED))) {
+                count = renewed();
             }
-            return new Turn(count, ++count.since);
+            return new Turn(count, ++count.since, last);
         } finally {
             lock.unlock();
         }
     }
 
     private Uni<Boolean> isRoom(Turn turn) {
-        return turn.count()
-                .found
-                .onFailure()
-                .invoke(() -> forget(turn.count()))
-                .map(found -> found + turn.since() <= most);
+        boolean own = turn.count().started.compareAndSet(false, true);
+        if (own) {
+            Uni.createFrom()
+                    .deferred(() -> rows.get())
+                    .subscribe()
+                    .with(turn.count().found::complete, turn.count().found::completeExceptionally);
+        }
+        return Uni.createFrom()
+                .completionStage(turn.count().found.minimalCompletionStage())
+                .onItemOrFailure()
+                .transformToUni((found, failure) -> {
+                    if (failure == null) {
+                        return decided(turn, found);
+                    }
+                    forget(turn.count());
+                    // Another's count may have failed for its own sake.
+                    return own || turn.last() ? Uni.createFrom().failure(failure) : isRoom(take(true));
+                });
     }
 
-    /** By a count that is new enough to refuse by. */
-    private Uni<Boolean> isRoomNow(Turn before) {
-        Turn turn;
+    private Uni<Boolean> decided(Turn turn, int found) {
+        Turn next;
         lock.lock();
         try {
-            before.count().since--;
-            Count count = newest;
-            if (count == before.count() && !isOlder(count, REFUSES)) {
-                return Uni.createFrom().item(false);
+            Count count = turn.count();
+            if (newest != count) {
+                // What the newer one lets in does not know of this.
+                Count newer = newest == null ? renewed() : newest;
+                next = new Turn(newer, ++newer.since, true);
+            } else if (found + turn.since() <= most) {
+                adding++;
+                return Uni.createFrom().item(true);
+            } else {
+                count.since--;
+                if (turn.last() || !isOlder(count, REFUSES)) {
+                    return Uni.createFrom().item(false);
+                }
+                Count newer = renewed();
+                next = new Turn(newer, ++newer.since, true);
             }
-            turn = count == null || isOlder(count, REFUSES) ? renewed() : new Turn(count, ++count.since);
         } finally {
             lock.unlock();
         }
-        return isRoom(turn).invoke(room -> {
-            if (!room) {
-                notAdded(turn);
-            }
-        });
+        return isRoom(next);
     }
 
     /** Those that are being added may be in it or not. Under the lock. */
-    private Turn renewed() {
-        Count count = new Count(
-                nanos.getAsLong(),
-                Uni.createFrom().deferred(() -> rows.get()).memoize().indefinitely(),
-                adding);
+    private Count renewed() {
+        Count count = new Count(nanos.getAsLong(), adding);
         newest = count;
-        return new Turn(count, adding);
+        return count;
     }
 
     private boolean isOlder(Count count, Duration age) {
         return nanos.getAsLong() - count.begunAt > age.toNanos();
-    }
-
-    private void notAdded(Turn turn) {
-        lock.lock();
-        try {
-            turn.count().since--;
-        } finally {
-            lock.unlock();
-        }
     }
 
     /** One that failed says nothing to anybody else. */
@@ -156,12 +172,30 @@ final class QueueTally {
         }
     }
 
-    /** Whether it knows nothing that a new one would not. */
+    /** Somebody will ask, or has done so and is not answered: it is not idle until {@link #done}. */
+    void use() {
+        lock.lock();
+        try {
+            users++;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    void done() {
+        lock.lock();
+        try {
+            users--;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Whether nobody uses it, and it knows nothing that a new one would not. */
     boolean isIdle() {
         lock.lock();
         try {
-            Count count = newest;
-            return adding == 0 && (count == null || isOlder(count, BELIEVED));
+            return users == 0 && adding == 0 && (newest == null || isOlder(newest, BELIEVED));
         } finally {
             lock.unlock();
         }

@@ -1,6 +1,6 @@
 package io.aiel.plane.gateway.execution;
 
-import java.time.Duration;
+import io.aiel.plane.vocabulary.RetryRule;
 import java.time.Instant;
 import java.util.Optional;
 
@@ -9,25 +9,12 @@ import java.util.Optional;
  *
  * @param priority of two executions of one project that wait, the one with the higher is begun first
  * @param startAt before then it is not begun
- * @param attemptsMax how often it may be begun; 1 asks for no retry
- * @param backoff between the first attempt's end and the second; doubles with each attempt
- * @param backoffMax the longest time between two attempts
+ * @param retry how often it may be begun; when that is not said, the policy says it
  */
-public record Queueing(
-        int priority, Optional<Instant> startAt, int attemptsMax, Duration backoff, Duration backoffMax) {
+public record Queueing(int priority, Optional<Instant> startAt, Optional<RetryRule> retry) {
     /** What a caller gets who asks for nothing. */
-    public static final Queueing PLAIN =
-            new Queueing(0, Optional.empty(), 1, Duration.ofSeconds(1), Duration.ofMinutes(5));
+    public static final Queueing PLAIN = new Queueing(0, Optional.empty(), Optional.empty());
 
     /** The highest priority; the lowest is the same below zero. */
     public static final int PRIORITY_MAX = 9;
-
-    /** The most attempts that can be asked for. */
-    public static final int ATTEMPTS_MAX = 20;
-
-    /** The shortest time between two attempts that can be asked for. */
-    public static final Duration BACKOFF_MIN = Duration.ofMillis(100);
-
-    /** The longest. */
-    public static final Duration BACKOFF_MAX = Duration.ofHours(1);
 }

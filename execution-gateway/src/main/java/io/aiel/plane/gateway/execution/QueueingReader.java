@@ -2,6 +2,7 @@ package io.aiel.plane.gateway.execution;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.aiel.plane.vocabulary.RetryRule;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.OffsetDateTime;
@@ -42,7 +43,7 @@ final class QueueingReader {
         Optional<Instant> startAt = startAt(meta.get("start_at"));
         @Nullable JsonNode retry = meta.get("retry");
         if (retry == null || retry.isNull()) {
-            return new Queueing(priority, startAt, 1, Queueing.PLAIN.backoff(), Queueing.PLAIN.backoffMax());
+            return new Queueing(priority, startAt, Optional.empty());
         }
         if (!(retry instanceof ObjectNode wishes)) {
             error(RETRY, "must be an object");
@@ -56,23 +57,24 @@ final class QueueingReader {
         if (!wishes.hasNonNull("max_attempts")) {
             error(RETRY + "/max_attempts", "is missing; say how often it may be begun");
         }
-        long shortest = Queueing.BACKOFF_MIN.toMillis();
-        long longest = Queueing.BACKOFF_MAX.toMillis();
+        long shortest = RetryRule.BACKOFF_MIN.toMillis();
+        long longest = RetryRule.BACKOFF_MAX.toMillis();
         long backoff =
-                whole(wishes, RETRY, "backoff_ms", Queueing.PLAIN.backoff().toMillis(), shortest, longest);
+                whole(wishes, RETRY, "backoff_ms", RetryRule.ONCE.backoff().toMillis(), shortest, longest);
         long backoffMax = whole(
                 wishes,
                 RETRY,
                 "backoff_max_ms",
-                Math.max(backoff, Queueing.PLAIN.backoffMax().toMillis()),
+                Math.max(backoff, RetryRule.ONCE.backoffMax().toMillis()),
                 backoff,
                 longest);
         return new Queueing(
                 priority,
                 startAt,
-                (int) whole(wishes, RETRY, "max_attempts", 1, 1, Queueing.ATTEMPTS_MAX),
-                Duration.ofMillis(backoff),
-                Duration.ofMillis(backoffMax));
+                Optional.of(new RetryRule(
+                        (int) whole(wishes, RETRY, "max_attempts", 1, 1, RetryRule.ATTEMPTS_MAX),
+                        Duration.ofMillis(backoff),
+                        Duration.ofMillis(backoffMax))));
     }
 
     private Optional<Instant> startAt(@Nullable JsonNode node) {

@@ -6,6 +6,7 @@ import io.aiel.plane.vocabulary.ErrorCode;
 import io.aiel.plane.vocabulary.JsonText;
 import io.aiel.plane.vocabulary.ProjectId;
 import io.aiel.plane.vocabulary.ProjectScope;
+import io.aiel.plane.vocabulary.RetryRule;
 import io.smallrye.mutiny.Uni;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -96,13 +97,19 @@ final class Submissions {
 
     /** What to put into the queue; empty when it is to be run at once, or not at all. */
     Optional<QueuedWork> work(Run run, Manner manner) {
-        if (!manner.queued() || !(run.decision() instanceof Decision.Allow)) {
+        if (!manner.queued() || !(run.decision() instanceof Decision.Allow allow)) {
             return Optional.empty();
         }
         Queueing wishes = run.request().queueing().orElse(Queueing.PLAIN);
+        // Who says once gets once, whatever the policy says of those who do not care.
+        RetryRule retry = wishes.retry().or(() -> allow.obligations().retry()).orElse(RetryRule.ONCE);
         Instant readyAt = wishes.startAt().filter(run.requestedAt()::isBefore).orElse(run.requestedAt());
         return Optional.of(new QueuedWork(
-                wishes, readyAt, envelopes.kept(run.request()), run.request().callback()));
+                wishes,
+                retry,
+                readyAt,
+                envelopes.kept(run.request()),
+                run.request().callback()));
     }
 
     /** What to keep of what was asked; nothing of what was denied. */

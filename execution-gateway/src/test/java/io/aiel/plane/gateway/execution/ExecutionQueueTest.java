@@ -13,6 +13,7 @@ import io.aiel.plane.vocabulary.JsonText;
 import io.aiel.plane.vocabulary.Obligations;
 import io.aiel.plane.vocabulary.ProjectId;
 import io.aiel.plane.vocabulary.ProjectScope;
+import io.aiel.plane.vocabulary.RetryRule;
 import io.aiel.plane.vocabulary.Usage;
 import io.smallrye.mutiny.Uni;
 import io.vertx.core.json.JsonObject;
@@ -73,7 +74,11 @@ class ExecutionQueueTest extends ExecutionsOnPostgres {
                         Instant.now(),
                         scope,
                         Optional.of(new QueuedWork(
-                                wishes, readyAt, new JsonText("{\"action\":\"execute\"}"), Optional.empty()))))))
+                                wishes,
+                                wishes.retry().orElse(RetryRule.ONCE),
+                                readyAt,
+                                new JsonText("{\"action\":\"execute\"}"),
+                                Optional.empty()))))))
                 .isTrue();
         return id;
     }
@@ -264,7 +269,10 @@ class ExecutionQueueTest extends ExecutionsOnPostgres {
     }
 
     private static Queueing wishes(int priority, int attempts) {
-        return new Queueing(priority, Optional.empty(), attempts, Duration.ofMillis(100), Duration.ofMillis(100));
+        return new Queueing(
+                priority,
+                Optional.empty(),
+                Optional.of(new RetryRule(attempts, Duration.ofMillis(100), Duration.ofMillis(100))));
     }
 
     @Test

@@ -177,7 +177,14 @@ class ExecutionServiceTest extends ExecutionsOnFakes {
     @Test
     void deniesWhereAnObligationCannotBeMet() throws Exception {
         obligations = new Obligations(
-                OptionalInt.empty(), OptionalInt.empty(), List.of(), true, List.of(), false, Optional.empty());
+                OptionalInt.empty(),
+                OptionalInt.empty(),
+                List.of(),
+                true,
+                List.of(),
+                false,
+                Optional.empty(),
+                Optional.empty());
 
         UniAssertSubscriber<ExecutionAnswer> call = execute(INVOKE);
 
@@ -188,7 +195,14 @@ class ExecutionServiceTest extends ExecutionsOnFakes {
     @Test
     void runsNoLongerThanThePolicyAllows() throws Exception {
         obligations = new Obligations(
-                OptionalInt.of(700), OptionalInt.empty(), List.of(), false, List.of(), false, Optional.empty());
+                OptionalInt.of(700),
+                OptionalInt.empty(),
+                List.of(),
+                false,
+                List.of(),
+                false,
+                Optional.empty(),
+                Optional.empty());
 
         execute(INVOKE);
 

@@ -8,6 +8,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 /** A limit that is kept without counting for each. */
@@ -22,8 +23,14 @@ class QueueTallyTest {
     private boolean broken;
     private final QueueTally tally = new QueueTally(this::count, MOST, () -> now);
 
+    private @Nullable CompletableFuture<Integer> slow;
+
     private Uni<Integer> count() {
         counts++;
+        CompletableFuture<Integer> until = slow;
+        if (until != null) {
+            return Uni.createFrom().completionStage(until);
+        }
         return broken
                 ? Uni.createFrom().failure(new IllegalStateException("the database is away"))
                 : Uni.createFrom().item(rows);
@@ -96,6 +103,60 @@ class QueueTallyTest {
         assertThat(counts).isEqualTo(2);
         slow.complete(null);
         assertThat(added).containsExactly(true, true, true);
+    }
+
+    /** Seen to fail: when a new count begins with all that wait for the one before. */
+    @Test
+    void refusesNobodyForWhatOthersWereRefused() {
+        rows = MOST;
+        CompletableFuture<Integer> first = new CompletableFuture<>();
+        slow = first;
+        List<Boolean> added = new ArrayList<>();
+        for (int i = 0; i < MOST; i++) {
+            add(Uni.createFrom().voidItem()).subscribe().with(added::add);
+        }
+        slow = null;
+        rows = 0;
+        pass(QueueTally.REFUSES);
+        first.complete(MOST);
+
+        assertThat(added).containsExactly(true, true, true);
+        assertThat(add()).isFalse();
+    }
+
+    /** Seen to fail: when a count begins beside another, both let in as many as there is room for. */
+    @Test
+    void letsNobodyInByTwoCounts() {
+        CompletableFuture<Integer> first = new CompletableFuture<>();
+        slow = first;
+        List<Boolean> added = new ArrayList<>();
+        for (int i = 0; i < MOST; i++) {
+            add(Uni.createFrom().voidItem()).subscribe().with(added::add);
+        }
+        slow = null;
+        pass(QueueTally.BELIEVED);
+        add(Uni.createFrom().voidItem()).subscribe().with(added::add);
+        first.complete(0);
+
+        assertThat(added).hasSize(MOST + 1).containsOnlyOnce(false);
+        assertThat(rows).isEqualTo(MOST);
+    }
+
+    /** Seen to fail: when all that wait for a count fail with it. */
+    @Test
+    void failsForItsOwnCountOnly() {
+        CompletableFuture<Integer> first = new CompletableFuture<>();
+        slow = first;
+        List<String> ends = new ArrayList<>();
+        for (int i = 0; i < 2; i++) {
+            add(Uni.createFrom().voidItem())
+                    .subscribe()
+                    .with(room -> ends.add(room.toString()), failure -> ends.add(failure.getMessage()));
+        }
+        slow = null;
+        first.completeExceptionally(new IllegalStateException("the connection hung"));
+
+        assertThat(ends).containsExactlyInAnyOrder("the connection hung", "true");
     }
 
     @Test

@@ -6,6 +6,7 @@ import static org.junit.jupiter.params.provider.Arguments.argumentSet;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.aiel.plane.registry.Target;
+import io.aiel.plane.vocabulary.RetryRule;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -159,8 +160,7 @@ class RunnerRequestReaderTest {
 
         assertThat(wishes.priority()).isEqualTo(-2);
         assertThat(wishes.startAt()).contains(Instant.parse("2030-01-31T07:00:00Z"));
-        assertThat(wishes.attemptsMax()).isEqualTo(3);
-        assertThat(wishes.backoff()).isEqualTo(Duration.ofMillis(200));
+        assertThat(wishes.retry()).contains(new RetryRule(3, Duration.ofMillis(200), Duration.ofMinutes(5)));
         assertThat(read("{'action':'execute','meta':{'priority':null}}").queueing())
                 .isEmpty();
     }

@@ -3,10 +3,14 @@ package io.aiel.plane.gateway.execution;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.aiel.plane.vocabulary.ErrorCode;
+import io.aiel.plane.vocabulary.Obligations;
+import io.aiel.plane.vocabulary.RetryRule;
 import io.smallrye.mutiny.helpers.test.UniAssertSubscriber;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalInt;
 import org.junit.jupiter.api.Test;
 
 /** What is put into the queue, and what is not. */
@@ -29,6 +33,33 @@ class SubmissionsTest extends ExecutionsOnFakes {
             assertThat(admission.records())
                     .allSatisfy(record -> assertThat(record.canonical()).doesNotContain("\"a\":1"));
         });
+    }
+
+    /** Seen to fail: when only the caller is asked, and when the policy is asked first. */
+    @Test
+    void retriesAsTheCallerWantsOrElseThePolicy() throws Exception {
+        RetryRule rule = new RetryRule(4, Duration.ofMillis(300), Duration.ofMinutes(1));
+        obligations = new Obligations(
+                OptionalInt.empty(),
+                OptionalInt.empty(),
+                List.of(),
+                false,
+                List.of(),
+                false,
+                Optional.empty(),
+                Optional.of(rule));
+
+        submit(INVOKE);
+        submit("{\"action\":\"execute\",\"meta\":{\"priority\":1}}");
+        submit("{\"action\":\"execute\",\"meta\":{\"retry\":{\"max_attempts\":1}}}");
+
+        assertThat(written)
+                .extracting(entry -> ((Admission) entry).queued().orElseThrow().retry())
+                .containsExactly(rule, rule, RetryRule.ONCE);
+        assertThat(written.getFirst().records())
+                .anySatisfy(record -> assertThat(record.canonical())
+                        .contains("\"retry\":{\"backoff_max_ms\":60000,\"backoff_ms\":300,\"max_attempts\":4}"))
+                .anySatisfy(record -> assertThat(record.canonical()).contains("\"attempts_max\":4"));
     }
 
     @Test
