@@ -13,6 +13,7 @@ import io.aiel.plane.gateway.execution.TokenStanding;
 import io.aiel.plane.gateway.execution.WorkerApi;
 import io.aiel.plane.gateway.http.Problems;
 import io.aiel.plane.gateway.identity.ProjectSettings;
+import io.aiel.plane.gateway.loops.EventLoops;
 import io.aiel.plane.gateway.overload.ExecutionGate;
 import io.aiel.plane.gateway.overload.GateSettings;
 import io.aiel.plane.hydrator.Hydrator;
@@ -25,6 +26,7 @@ import io.opentelemetry.api.OpenTelemetry;
 import io.quarkus.runtime.ShutdownDelayInitiatedEvent;
 import io.quarkus.runtime.ShutdownEvent;
 import io.quarkus.runtime.StartupEvent;
+import io.vertx.core.Vertx;
 import io.vertx.mutiny.sqlclient.Pool;
 import jakarta.annotation.Priority;
 import jakarta.enterprise.context.ApplicationScoped;
@@ -82,6 +84,7 @@ public class ExecutionAssembly {
             ProjectSettings projectSettings,
             TokenStanding standing,
             Callbacks callbacks,
+            Vertx vertx,
             Pool pool,
             ObjectMapper json,
             MeterRegistry meters,
@@ -104,6 +107,7 @@ public class ExecutionAssembly {
                         standing,
                         callbacks.acceptance(),
                         this::afterwards,
+                        new EventLoops(vertx),
                         pool,
                         json,
                         Problems::status,

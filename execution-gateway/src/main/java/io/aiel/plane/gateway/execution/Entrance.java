@@ -1,15 +1,13 @@
 package io.aiel.plane.gateway.execution;
 
+import io.aiel.plane.gateway.loops.EventLoops;
 import io.aiel.plane.gateway.overload.Entry;
 import io.aiel.plane.gateway.overload.ExecutionGate;
 import io.aiel.plane.vocabulary.ErrorCode;
 import io.aiel.plane.vocabulary.ProjectId;
 import io.smallrye.mutiny.Uni;
-import io.vertx.core.Context;
-import io.vertx.core.Vertx;
 import java.time.Duration;
 import java.util.Optional;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
@@ -33,10 +31,7 @@ final class Entrance {
 
     /** Whoever has to wait goes on where the request came in, not on the thread that made room. */
     Uni<Entry> enter(ProjectId project) {
-        CompletableFuture<Entry> entry = gate.enter(project).toCompletableFuture();
-        Context mine = Vertx.currentContext();
-        Uni<Entry> entered = Uni.createFrom().completionStage(entry);
-        return entry.isDone() || mine == null ? entered : entered.emitOn(task -> mine.runOnContext(_ -> task.run()));
+        return EventLoops.goOnHere(Uni.createFrom().completionStage(gate.enter(project)));
     }
 
     /** The answer, counted, to a project that would be refused now; empty when it may come in. */

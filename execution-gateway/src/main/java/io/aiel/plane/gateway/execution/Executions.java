@@ -18,6 +18,7 @@ import io.vertx.mutiny.sqlclient.Pool;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.UUID;
+import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Function;
 import java.util.function.ToIntFunction;
@@ -51,6 +52,7 @@ public record Executions(
             TokenStanding standing,
             CallbackCheck callbacks,
             ExecutionGate.Timer timer,
+            Executor loops,
             Pool pool,
             ObjectMapper json,
             ToIntFunction<ErrorCode> httpStatus,
@@ -151,6 +153,7 @@ public record Executions(
                 queue,
                 runs::begin,
                 live,
+                parts.loops(),
                 parts.timer(),
                 System::nanoTime,
                 settings.queue().inHandMax(),

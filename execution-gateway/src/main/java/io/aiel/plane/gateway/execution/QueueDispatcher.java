@@ -11,6 +11,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.Executor;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BiFunction;
 import java.util.function.LongSupplier;
@@ -40,6 +41,7 @@ public final class QueueDispatcher {
     private final Claims queue;
     private final BiFunction<QueuedExecution, Runnable, Uni<QueuedRuns.Begun>> begin;
     private final LiveExecutions live;
+    private final Executor loops;
     private final ExecutionGate.Timer timer;
     private final LongSupplier nanos;
     private final int inHandMax;
@@ -74,6 +76,7 @@ public final class QueueDispatcher {
 
     /**
      * @param begin runs one; the item comes when this server is done with it, and it is told before when a worker is free again
+     * @param loops where each begins: all at once would keep the thread busy that claimed them
      * @param nanos the time, as of {@link System#nanoTime}
      * @param inHandMax how many this server begins at once
      * @param projectMax how many of one project
@@ -82,6 +85,7 @@ public final class QueueDispatcher {
             Claims queue,
             BiFunction<QueuedExecution, Runnable, Uni<QueuedRuns.Begun>> begin,
             LiveExecutions live,
+            Executor loops,
             ExecutionGate.Timer timer,
             LongSupplier nanos,
             int inHandMax,
@@ -89,6 +93,7 @@ public final class QueueDispatcher {
         this.queue = queue;
         this.begin = begin;
         this.live = live;
+        this.loops = loops;
         this.timer = timer;
         this.nanos = nanos;
         this.nextAt = nanos.getAsLong();
@@ -177,10 +182,14 @@ public final class QueueDispatcher {
             lock.unlock();
         }
         for (QueuedExecution one : fresh) {
-            begin.apply(one, () -> codeEnded(one)).subscribe().with(begun -> over(one, begun), failure -> {
-                LOG.errorf(failure, "%s was not begun; its claim will be freed", one.id());
-                over(one, QueuedRuns.Begun.OVER);
-            });
+            Uni.createFrom()
+                    .deferred(() -> begin.apply(one, () -> codeEnded(one)))
+                    .runSubscriptionOn(loops)
+                    .subscribe()
+                    .with(begun -> over(one, begun), failure -> {
+                        LOG.errorf(failure, "%s was not begun; its claim will be freed", one.id());
+                        over(one, QueuedRuns.Begun.OVER);
+                    });
         }
         if (more) {
             look();

@@ -1,5 +1,6 @@
 package io.aiel.plane.gateway.execution;
 
+import io.aiel.plane.gateway.loops.EventLoops;
 import io.smallrye.mutiny.Uni;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
@@ -71,7 +72,7 @@ final class QueueTally {
     /** Adds, if there is room; what {@code full} says otherwise. */
     <T> Uni<T> within(Supplier<Uni<T>> add, Supplier<Uni<T>> full) {
         return Uni.createFrom()
-                .deferred(() -> isRoom(take(false)))
+                .deferred(() -> EventLoops.goOnHere(isRoom(take(false))))
                 .chain(room -> room
                         ? Uni.createFrom()
                                 .deferred(() -> add.get())

@@ -1,8 +1,7 @@
 package io.aiel.plane.gateway.http;
 
+import io.aiel.plane.gateway.loops.EventLoops;
 import io.smallrye.mutiny.Uni;
-import io.vertx.core.Context;
-import io.vertx.core.Vertx;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
@@ -11,7 +10,6 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
-import org.jspecify.annotations.Nullable;
 
 /**
  * How many bytes of bodies may be in memory at a time. Whoever finds no room waits his turn for a while, up to a number of
@@ -55,13 +53,11 @@ final class ByteBudget {
             if (!join(new Waiter(Math.min(bytes, bytesMax), turn))) {
                 return Uni.createFrom().item(Optional.empty());
             }
-            @Nullable Context caller = Vertx.currentContext();
-            Uni<Optional<Share>> share = Uni.createFrom()
+            return EventLoops.goOnHere(Uni.createFrom()
                     .completionStage(turn.orTimeout(limit.toMillis(), TimeUnit.MILLISECONDS))
                     .map(Optional::of)
                     .onFailure()
-                    .recoverWithItem(Optional.empty());
-            return caller == null ? share : share.emitOn(task -> caller.runOnContext(_ -> task.run()));
+                    .recoverWithItem(Optional.empty()));
         });
     }
 

@@ -1,8 +1,7 @@
 package io.aiel.plane.gateway.identity;
 
+import io.aiel.plane.gateway.loops.EventLoops;
 import io.smallrye.mutiny.Uni;
-import io.vertx.core.Context;
-import io.vertx.core.Vertx;
 import java.time.Duration;
 import java.util.Objects;
 import java.util.Optional;
@@ -70,8 +69,7 @@ final class BriefCache<K, V> {
                 })
                 .onFailure()
                 .invoke(() -> entries.remove(key, asked));
-        Context mine = Vertx.currentContext();
-        return mine == null ? answer : answer.emitOn(task -> mine.runOnContext(_ -> task.run()));
+        return EventLoops.goOnHere(answer);
     }
 
     /** What is remembered of {@code key}; looks nothing up. */

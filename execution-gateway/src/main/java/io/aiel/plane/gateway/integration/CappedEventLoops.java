@@ -25,9 +25,6 @@ final class CappedEventLoops extends AbstractEventLoopGroup {
     /** For greetings and heartbeats. */
     private static final long BETWEEN_CALLS_BYTES_MAX = 256 * 1024;
 
-    /** More digits than a count of iterations has that is meant; RFC 5802 says ten thousand or so. */
-    private static final int ITERATIONS_DIGITS_MAX = 6;
-
     private final EventLoopGroup loops;
     private final long bytesMax;
     private final Runnable lost;
@@ -67,32 +64,18 @@ final class CappedEventLoops extends AbstractEventLoopGroup {
     }
 
     private final class Cap extends ChannelInboundHandlerAdapter {
-        /** What was seen last of {@code ,i=} and digits behind it. */
-        private int seen;
+        private final IterationsScan scan = new IterationsScan();
 
         @Override
         public void channelRead(ChannelHandlerContext context, Object message) {
             if (message instanceof ByteBuf bytes
-                    && (received.addAndGet(bytes.readableBytes()) > most || (!believed && asksForTooMuch(bytes)))) {
+                    && (received.addAndGet(bytes.readableBytes()) > most
+                            || (!believed && scan.asksForTooMuch(bytes)))) {
                 ReferenceCountUtil.release(message);
                 var _ = context.close();
                 return;
             }
             context.fireChannelRead(message);
-        }
-
-        /** Whether a SCRAM server's first message ({@code r=…,s=…,i=…}) asks for millions of iterations. */
-        private boolean asksForTooMuch(ByteBuf bytes) {
-            return bytes.forEachByte(one -> {
-                        seen = switch (one) {
-                            case ',' -> 1;
-                            case 'i' -> seen == 1 ? 2 : 0;
-                            case '=' -> seen == 2 ? 3 : 0;
-                            default -> seen >= 3 && one >= '0' && one <= '9' ? seen + 1 : 0;
-                        };
-                        return seen <= 3 + ITERATIONS_DIGITS_MAX;
-                    })
-                    >= 0;
         }
 
         @Override

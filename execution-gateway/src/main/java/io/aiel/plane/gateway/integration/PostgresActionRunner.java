@@ -9,6 +9,7 @@ import com.fasterxml.jackson.databind.cfg.JsonNodeFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.aiel.plane.gateway.loops.EventLoops;
 import io.aiel.plane.hydrator.egress.CheckedResolver;
 import io.smallrye.mutiny.Uni;
 import io.vertx.core.Future;
@@ -46,6 +47,8 @@ final class PostgresActionRunner implements ActionRunner, AutoCloseable {
     private static final Duration CONNECT_LIMIT = Duration.ofSeconds(10);
     private static final Duration CLEANING_LIMIT = Duration.ofSeconds(5);
 
+    private static final int NOTICES_BYTES = 1 << 20;
+
     /** What is beside the rows in a result. */
     private static final int RESULT_FRAME_BYTES = 1_024;
 
@@ -58,13 +61,14 @@ final class PostgresActionRunner implements ActionRunner, AutoCloseable {
             .disable(JsonNodeFeature.STRIP_TRAILING_BIGDECIMAL_ZEROES)
             .build();
 
-    private final Vertx vertx;
+    private final PostgresSockets sockets;
     private final StoreHosts hosts;
     private final StoreSessions<PostgresLink> sessions;
     private final int resultBytesMax;
 
     PostgresActionRunner(Vertx vertx, CheckedResolver resolver, IntegrationSettings settings) {
-        this.vertx = vertx;
+        // Beside the rows there are their frames, and notices.
+        this.sockets = new PostgresSockets(2L * settings.resultBytesMax() + NOTICES_BYTES, CONNECT_LIMIT);
         this.hosts = new StoreHosts(resolver);
         this.sessions = new StoreSessions<>(vertx, settings.idleMax(), settings.idleTimeout());
         this.resultBytesMax = settings.resultBytesMax();
@@ -79,7 +83,7 @@ final class PostgresActionRunner implements ActionRunner, AutoCloseable {
     public Uni<ActionResult> run(ActionRequest request) {
         AtomicBoolean committing = new AtomicBoolean();
         StoreSessions.Key key = StoreSessions.Key.of(request);
-        return Uni.createFrom()
+        return EventLoops.goOnHere(Uni.createFrom()
                 .item(() -> statement(request))
                 .chain(work -> sessions.use(
                         key,
@@ -89,7 +93,7 @@ final class PostgresActionRunner implements ActionRunner, AutoCloseable {
                         (session, failure) -> giveBack(key, session, failure)))
                 .<ActionResult>map(ActionResult.Done::new)
                 .onFailure()
-                .recoverWithItem(failure -> ended(failure, committing.get()));
+                .recoverWithItem(failure -> ended(failure, committing.get())));
     }
 
     /** What a broken call leaves behind is nobody's: the server undoes it when the connection is gone. */
@@ -367,7 +371,7 @@ final class PostgresActionRunner implements ActionRunner, AutoCloseable {
                         () -> options.setSslMode(SslMode.DISABLE));
         return Uni.createFrom()
                 .deferred(() -> {
-                    Future<PgConnection> connecting = PgConnection.connect(vertx, options);
+                    Future<PgConnection> connecting = PgConnection.connect(sockets.vertx(), options);
                     return uni(() -> connecting)
                             .ifNoItem()
                             .after(limit)
@@ -445,6 +449,7 @@ final class PostgresActionRunner implements ActionRunner, AutoCloseable {
     @Override
     public void close() {
         sessions.close();
+        sockets.close();
         hosts.close();
     }
 }

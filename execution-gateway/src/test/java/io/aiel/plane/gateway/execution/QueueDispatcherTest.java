@@ -30,6 +30,7 @@ class QueueDispatcherTest {
             new Endless(),
             this::begin,
             new LiveExecutions(),
+            Runnable::run,
             (_, task) -> timed.add(task),
             () -> now += step,
             IN_HAND,

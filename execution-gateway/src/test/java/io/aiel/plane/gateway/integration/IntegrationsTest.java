@@ -287,7 +287,7 @@ class IntegrationsTest {
         for (Response response : List.of(
                 as().get(base() + "/" + id),
                 as().body(Map.of("display_name", "x")).patch(base() + "/" + id),
-                as().body(Map.of("password", "x")).put(base() + "/" + id + "/credentials"),
+                as().body(Map.of("password", "another")).put(base() + "/" + id + "/credentials"),
                 as().delete(base() + "/" + id),
                 post(base() + "/" + id + "/health-check", Map.of()),
                 select(id, "select 1"))) {

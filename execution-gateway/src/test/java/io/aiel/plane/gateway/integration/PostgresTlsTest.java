@@ -6,6 +6,9 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.aiel.plane.gateway.EmbeddedServers;
 import io.aiel.plane.hydrator.egress.CheckedResolver;
 import io.vertx.core.Vertx;
+import io.vertx.core.net.NetServer;
+import io.vertx.core.net.NetServerOptions;
+import io.vertx.core.net.PfxOptions;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.Reader;
@@ -33,6 +36,8 @@ import java.util.Properties;
 import java.util.ServiceLoader;
 import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -242,6 +247,41 @@ class PostgresTlsTest {
         assertRefused(ask(NAME, Map.of("ca", stranger)));
         // And with what Java trusts, which this is not either.
         assertRefused(ask(NAME, Map.of()));
+    }
+
+    /** The guard sees what was decrypted. Seen to fail: without the scan. */
+    @Test
+    void hashesNoPasswordAMillionTimesBehindTlsEither() throws Exception {
+        PfxOptions identity = new PfxOptions()
+                .setPath(folder.resolve("server.p12").toString())
+                .setPassword(PASSWORD);
+        AtomicInteger asked = new AtomicInteger();
+        NetServer hostile = vertx.createNetServer(new NetServerOptions().setKeyCertOptions(identity))
+                .connectHandler(socket -> socket.handler(bytes -> {
+                    if (socket.isSsl()) {
+                        asked.incrementAndGet();
+                        socket.write(PostgresActionRunnerTest.scramAnswer(bytes, "2147483647"));
+                    } else {
+                        socket.write("S");
+                        socket.upgradeToSsl();
+                    }
+                }));
+        try {
+            int port = hostile.listen(0, "127.0.0.1")
+                    .toCompletionStage()
+                    .toCompletableFuture()
+                    .get(LIMIT.toSeconds(), TimeUnit.SECONDS)
+                    .actualPort();
+
+            assertRefused(ask(NAME, Map.of("ca", trusted, "port", port)));
+            assertThat(asked).hasValue(2);
+            // Each time on another of the loops, none of which is busy.
+            assertRefused(ask(NAME, Map.of("ca", trusted, "port", port)));
+            assertRefused(ask(NAME, Map.of("ca", trusted, "port", port)));
+            assertThat(asked).hasValue(6);
+        } finally {
+            hostile.close();
+        }
     }
 
     @Test
