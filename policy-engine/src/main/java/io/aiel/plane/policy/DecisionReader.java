@@ -155,11 +155,11 @@ final class DecisionReader {
         long backoffMs = RetryRule.ONCE.backoff().toMillis();
         OptionalLong backoffMaxMs = OptionalLong.empty();
         for (Map.Entry<String, JsonNode> member : node.properties()) {
-            int value = positive(member.getValue(), "retry." + member.getKey());
+            JsonNode value = member.getValue();
             switch (member.getKey()) {
-                case "max_attempts" -> attempts = value;
-                case "backoff_ms" -> backoffMs = value;
-                case "backoff_max_ms" -> backoffMaxMs = OptionalLong.of(value);
+                case "max_attempts" -> attempts = positive(value, "retry.max_attempts");
+                case "backoff_ms" -> backoffMs = positive(value, "retry.backoff_ms");
+                case "backoff_max_ms" -> backoffMaxMs = OptionalLong.of(positive(value, "retry.backoff_max_ms"));
                 default -> throw new Odd("has an obligation retry with the unknown member " + quoted(member.getKey()));
             }
         }

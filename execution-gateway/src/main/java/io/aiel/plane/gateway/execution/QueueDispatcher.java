@@ -53,6 +53,9 @@ public final class QueueDispatcher {
     /** Those of them whose code has ended: they hold no worker, and only their end is still to be recorded. */
     private final Set<ExecutionId> ending = new HashSet<>();
 
+    /** Those of them that were claimed once more: the next attempt, or again after a crash of the database has lost the claim. */
+    private final Set<ExecutionId> claimedAgain = new HashSet<>();
+
     private final Map<ProjectId, Integer> held = new HashMap<>();
     private final Map<ProjectId, Long> pausedUntil = new HashMap<>();
     private boolean claiming;
@@ -170,11 +173,12 @@ public final class QueueDispatcher {
         try {
             claiming = false;
             for (QueuedExecution one : claimed) {
-                // A claim that a crash of the database has lost is made again while its execution begins: once is
-                // enough.
+                // Once is enough. What is still to be begun when this server is done with it is claimed anew.
                 if (inHand.add(one.id())) {
                     held.merge(one.scope().project(), 1, Integer::sum);
                     fresh.add(one);
+                } else {
+                    claimedAgain.add(one.id());
                 }
             }
             more = again;
@@ -212,25 +216,31 @@ public final class QueueDispatcher {
 
     private void over(QueuedExecution one, QueuedRuns.Begun begun) {
         if (begun == QueuedRuns.Begun.NOT_NOW) {
-            queue.giveBack(one.id(), PAUSE)
-                    .onFailure()
-                    .invoke(failure -> LOG.warnf("%s could not be given back (%s)", one.id(), failure))
-                    .onTermination()
-                    .invoke(() -> {
-                        leave(one, true);
-                        // Others may have its place; its own project's turn comes after the pause.
-                        timer.after(PAUSE.plusMillis(1), this::look);
-                        look();
-                    })
-                    .subscribe()
-                    .with(_ -> {}, _ -> {});
+            giveBack(one, PAUSE, () -> {
+                leave(one, true);
+                // Others may have its place; its own project's turn comes after the pause.
+                timer.after(PAUSE.plusMillis(1), this::look);
+                look();
+            });
+        } else if (leave(one, false)) {
+            giveBack(one, Duration.ZERO, this::look);
         } else {
-            leave(one, false);
             look();
         }
     }
 
-    private void leave(QueuedExecution one, boolean pause) {
+    private void giveBack(QueuedExecution one, Duration after, Runnable given) {
+        queue.giveBack(one.id(), after)
+                .onFailure()
+                .invoke(failure -> LOG.warnf("%s could not be given back (%s)", one.id(), failure))
+                .onTermination()
+                .invoke(given)
+                .subscribe()
+                .with(_ -> {}, _ -> {});
+    }
+
+    /** Whether it was claimed again meanwhile. */
+    private boolean leave(QueuedExecution one, boolean pause) {
         ProjectId project = one.scope().project();
         lock.lock();
         try {
@@ -241,6 +251,7 @@ public final class QueueDispatcher {
             if (pause) {
                 pausedUntil.put(project, nanos.getAsLong() + PAUSE.toNanos());
             }
+            return claimedAgain.remove(one.id());
         } finally {
             lock.unlock();
         }

@@ -71,14 +71,17 @@ final class QueueTally {
 
     /** Adds, if there is room; what {@code full} says otherwise. */
     <T> Uni<T> within(Supplier<Uni<T>> add, Supplier<Uni<T>> full) {
-        return Uni.createFrom()
-                .deferred(() -> EventLoops.goOnHere(isRoom(take(false))))
-                .chain(room -> room
-                        ? Uni.createFrom()
-                                .deferred(() -> add.get())
-                                .onTermination()
-                                .invoke(this::over)
-                        : full.get());
+        return Uni.createFrom().deferred(() -> {
+            AtomicBoolean let = new AtomicBoolean();
+            return EventLoops.goOnHere(isRoom(take(false), let))
+                    .chain(room -> room ? add.get() : full.get())
+                    .onTermination()
+                    .invoke(() -> {
+                        if (let.get()) {
+                            over();
+                        }
+                    });
+        });
     }
 
     private Turn take(boolean last) {
@@ -94,7 +97,8 @@ final class QueueTally {
         }
     }
 
-    private Uni<Boolean> isRoom(Turn turn) {
+    /** @param let set when it is let in, and so counts until it is over */
+    private Uni<Boolean> isRoom(Turn turn, AtomicBoolean let) {
         boolean own = turn.count().started.compareAndSet(false, true);
         if (own) {
             Uni.createFrom()
@@ -107,15 +111,15 @@ final class QueueTally {
                 .onItemOrFailure()
                 .transformToUni((found, failure) -> {
                     if (failure == null) {
-                        return decided(turn, found);
+                        return decided(turn, found, let);
                     }
                     forget(turn.count());
                     // Another's count may have failed for its own sake.
-                    return own || turn.last() ? Uni.createFrom().failure(failure) : isRoom(take(true));
+                    return own || turn.last() ? Uni.createFrom().failure(failure) : isRoom(take(true), let);
                 });
     }
 
-    private Uni<Boolean> decided(Turn turn, int found) {
+    private Uni<Boolean> decided(Turn turn, int found, AtomicBoolean let) {
         Turn next;
         lock.lock();
         try {
@@ -126,6 +130,7 @@ final class QueueTally {
                 next = new Turn(newer, ++newer.since, true);
             } else if (found + turn.since() <= most) {
                 adding++;
+                let.set(true);
                 return Uni.createFrom().item(true);
             } else {
                 count.since--;
@@ -138,7 +143,7 @@ final class QueueTally {
         } finally {
             lock.unlock();
         }
-        return isRoom(next);
+        return isRoom(next, let);
     }
 
     /** Those that are being added may be in it or not. Under the lock. */

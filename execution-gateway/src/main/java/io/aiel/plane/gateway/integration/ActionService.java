@@ -286,7 +286,9 @@ public final class ActionService {
                         .map(bytes -> (ObjectNode) read(new String(bytes, StandardCharsets.UTF_8))))
                 .orElseGet(() -> Uni.createFrom().item(JsonNodeFactory.instance.objectNode()));
         return opened.invoke(credentials -> {
-                    if (!check.check(provider.credentials(), credentials).isEmpty()) {
+                    // Others were checked when they were set, perhaps by an earlier description.
+                    if (credentials.isEmpty()
+                            && !check.check(provider.credentials(), credentials).isEmpty()) {
                         throw unusable("The connection has no credentials; set them with PUT …/credentials.");
                     }
                 })

@@ -65,14 +65,20 @@ final class CappedEventLoops extends AbstractEventLoopGroup {
 
     private final class Cap extends ChannelInboundHandlerAdapter {
         private final IterationsScan scan = new IterationsScan();
+        private boolean left;
 
         @Override
         public void channelRead(ChannelHandlerContext context, Object message) {
-            if (message instanceof ByteBuf bytes
+            if (!left
+                    && message instanceof ByteBuf bytes
                     && (received.addAndGet(bytes.readableBytes()) > most
                             || (!believed && scan.asksForTooMuch(bytes)))) {
-                ReferenceCountUtil.release(message);
+                left = true;
                 var _ = context.close();
+            }
+            if (left) {
+                // TLS goes on with what it has decrypted.
+                ReferenceCountUtil.release(message);
                 return;
             }
             context.fireChannelRead(message);

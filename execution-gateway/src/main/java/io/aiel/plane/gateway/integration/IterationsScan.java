@@ -3,27 +3,49 @@ package io.aiel.plane.gateway.integration;
 import io.netty.buffer.ByteBuf;
 
 /**
- * Looks through what a server says for a SCRAM server's first message ({@code r=…,s=…,i=…}, RFC 5802) that asks for a million iterations or more:
- * each is two hashes, done where other connections wait, and no client in use here has a limit of its own. Not thread-safe; one for each connection.
+ * Looks through what a server says for a SCRAM server's first message ({@code r=…,s=…,i=…}, RFC 5802) that asks for too many iterations: each is two
+ * hashes, done where other connections wait, and no client in use here has a limit of its own. Those clients take the members in any order and all
+ * that {@link Integer#parseInt} takes for the count. Not thread-safe; one for each connection.
  */
 final class IterationsScan {
-    /** More digits than a count of iterations has that is meant; RFC 5802 says ten thousand or so. */
-    private static final int DIGITS_MAX = 6;
+    /** RFC 5802 asks for 4,096 or more; servers for ten thousand or so. */
+    static final int ITERATIONS_MAX = 100_000;
 
-    /** What was seen last of {@code ,i=} and digits behind it. */
-    private int seen;
+    private enum Seen {
+        NOTHING,
+        /** {@code i} */
+        NAME,
+        /** {@code i=} and perhaps digits */
+        MEMBER
+    }
+
+    private Seen seen = Seen.NOTHING;
+    private long count;
 
     /** Whether it does so in these bytes, or in these and those before. */
     boolean asksForTooMuch(ByteBuf bytes) {
-        return bytes.forEachByte(one -> {
-                    seen = switch (one) {
-                        case ',' -> 1;
-                        case 'i' -> seen == 1 ? 2 : 0;
-                        case '=' -> seen == 2 ? 3 : 0;
-                        default -> seen >= 3 && one >= '0' && one <= '9' ? seen + 1 : 0;
-                    };
-                    return seen <= 3 + DIGITS_MAX;
-                })
-                >= 0;
+        return bytes.forEachByte(one -> !isTooMuch(one)) >= 0;
+    }
+
+    private boolean isTooMuch(byte one) {
+        if (seen == Seen.MEMBER) {
+            if (one >= '0' && one <= '9') {
+                count = count * 10 + (one - '0');
+                return count > ITERATIONS_MAX;
+            }
+            if (one == '+' || one < 0) {
+                // A sign, or part of a digit of another script.
+                return true;
+            }
+        }
+        if (one == 'i') {
+            seen = Seen.NAME;
+        } else if (one == '=' && seen == Seen.NAME) {
+            seen = Seen.MEMBER;
+            count = 0;
+        } else {
+            seen = Seen.NOTHING;
+        }
+        return false;
     }
 }

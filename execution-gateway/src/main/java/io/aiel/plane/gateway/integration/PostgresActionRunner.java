@@ -47,6 +47,10 @@ final class PostgresActionRunner implements ActionRunner, AutoCloseable {
     private static final Duration CONNECT_LIMIT = Duration.ofSeconds(10);
     private static final Duration CLEANING_LIMIT = Duration.ofSeconds(5);
 
+    /** As the schemas of settings and params say, and the one that tells that there are more. */
+    private static final int ROWS_MAX = 10_001;
+
+    private static final int NOTICES = 1_000;
     private static final int NOTICES_BYTES = 1 << 20;
 
     /** What is beside the rows in a result. */
@@ -68,7 +72,8 @@ final class PostgresActionRunner implements ActionRunner, AutoCloseable {
 
     PostgresActionRunner(Vertx vertx, CheckedResolver resolver, IntegrationSettings settings) {
         // Beside the rows there are their frames, and notices.
-        this.sockets = new PostgresSockets(2L * settings.resultBytesMax() + NOTICES_BYTES, CONNECT_LIMIT);
+        this.sockets = new PostgresSockets(new PostgresSockets.Limits(
+                2L * settings.resultBytesMax() + NOTICES_BYTES, ROWS_MAX + NOTICES, CONNECT_LIMIT));
         this.hosts = new StoreHosts(resolver);
         this.sessions = new StoreSessions<>(vertx, settings.idleMax(), settings.idleTimeout());
         this.resultBytesMax = settings.resultBytesMax();
@@ -285,6 +290,7 @@ final class PostgresActionRunner implements ActionRunner, AutoCloseable {
                 begin %s;
                 set local statement_timeout = %d;
                 set local lock_timeout = %d;
+                set local client_min_messages = error;
                 set local standard_conforming_strings = on;
                 set local timezone = 'UTC';
                 set local intervalstyle = iso_8601;
@@ -349,7 +355,9 @@ final class PostgresActionRunner implements ActionRunner, AutoCloseable {
         String host = request.settings().path("host").asText();
         return hosts.resolve(host)
                 .chain(address -> connect(request, host, address))
-                .map(PostgresLink::new);
+                // What a server has to remark is nobody's here, and would be logged.
+                .invoke(connection -> connection.noticeHandler(_ -> {}))
+                .map(connection -> new PostgresLink(connection, sockets));
     }
 
     private Uni<PgConnection> connect(ActionRequest request, String host, InetAddress address) {
@@ -380,7 +388,7 @@ final class PostgresActionRunner implements ActionRunner, AutoCloseable {
                             .invoke((came, _, _) -> {
                                 if (came == null) {
                                     // Should it come yet, nobody has it.
-                                    connecting.onSuccess(PgConnection::close);
+                                    connecting.onSuccess(sockets::end);
                                 }
                             });
                 })

@@ -3,7 +3,7 @@ package io.aiel.plane.gateway.integration;
 import io.vertx.pgclient.PgConnection;
 
 /** An open connection to PostgreSQL. */
-record PostgresLink(PgConnection connection) implements StoreSessions.Link {
+record PostgresLink(PgConnection connection, PostgresSockets sockets) implements StoreSessions.Link {
     @Override
     public void onEnd(Runnable ended) {
         connection.closeHandler(_ -> ended.run());
@@ -11,6 +11,6 @@ record PostgresLink(PgConnection connection) implements StoreSessions.Link {
 
     @Override
     public void close() {
-        connection.close().onComplete(_ -> {});
+        sockets.end(connection);
     }
 }

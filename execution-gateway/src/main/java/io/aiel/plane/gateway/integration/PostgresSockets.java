@@ -13,15 +13,19 @@ import io.vertx.core.VertxOptions;
 import io.vertx.core.file.FileSystemOptions;
 import io.vertx.core.impl.VertxBuilder;
 import io.vertx.core.impl.transports.JDKTransport;
+import io.vertx.pgclient.PgConnection;
+import io.vertx.sqlclient.impl.SocketConnectionBase;
+import io.vertx.sqlclient.impl.SqlConnectionInternal;
+import java.nio.channels.ClosedChannelException;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Sockets to PostgreSQL servers that tenants name, so that such a server can do no harm to others: the client has no limit on what it receives, on how
- * long a server may be silent before it lets anybody in, nor on how often it has a password hashed, which is done on an event loop. Here there are
- * limits, and the loops are nobody else's. What goes beyond closes the connection.
+ * Sockets to PostgreSQL servers that tenants name. The client has no limit on what it receives and makes of it, on how long a server may be silent,
+ * nor on how often it has a password hashed, which is done on an event loop. Here there are limits, and the loops are nobody else's. What goes
+ * beyond closes the connection.
  *
  * <p>Costs nothing before it is used. Thread-safe.
  */
@@ -29,8 +33,18 @@ final class PostgresSockets implements AutoCloseable {
     private static final int LOOPS = 2;
     private static final long GREETING_BYTES_MAX = 64 * 1024;
 
-    private final long bytesMax;
-    private final Duration greetingLimit;
+    /** SCRAM takes two. */
+    private static final int ANSWERS_MAX = 3;
+
+    /** Of one column or a few: the plane's statements have none or one. */
+    private static final int COLUMNS_BYTES_MAX = 256;
+
+    private static final int HEADER_BYTES = 5;
+    private static final int TLS_WISH_BYTES = 8;
+    private static final int TLS_WISH = 80_877_103;
+    private static final Duration ENDING_LIMIT = Duration.ofSeconds(2);
+
+    private final Limits limits;
 
     private final ReentrantLock lock = new ReentrantLock();
     // Under the lock:
@@ -38,12 +52,16 @@ final class PostgresSockets implements AutoCloseable {
     private boolean closed;
 
     /**
-     * @param bytesMax what a server may send for one message of the client's
-     * @param greetingLimit until when it has to have let the client in
+     * What a server may do.
+     *
+     * @param bytes that it sends for one message of the client's
+     * @param messages that it sends for one of the client's, rows included
+     * @param greeting until when it has to have let the client in
      */
-    PostgresSockets(long bytesMax, Duration greetingLimit) {
-        this.bytesMax = bytesMax;
-        this.greetingLimit = greetingLimit;
+    record Limits(long bytes, int messages, Duration greeting) {}
+
+    PostgresSockets(Limits limits) {
+        this.limits = limits;
     }
 
     /**
@@ -70,6 +88,28 @@ final class PostgresSockets implements AutoCloseable {
                 vertx = made;
             }
             return made;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Takes leave of a server, and soon closes the socket whatever it does: the client would wait for its answers first, and for its end. */
+    void end(PgConnection connection) {
+        // By the guard's context: the client's own handlers would hold it up.
+        @Nullable
+        ChannelHandlerContext guard = ((SocketConnectionBase) ((SqlConnectionInternal) connection).unwrap())
+                .socket()
+                .channelHandlerContext()
+                .pipeline()
+                .context(Guard.class);
+        connection.close();
+        lock.lock();
+        try {
+            if (guard != null && vertx != null && !closed) {
+                vertx.setTimer(ENDING_LIMIT.toMillis(), _ -> {
+                    var _ = guard.close();
+                });
+            }
         } finally {
             lock.unlock();
         }
@@ -104,51 +144,141 @@ final class PostgresSockets implements AutoCloseable {
     /** One connection's; where there is TLS, that comes before it. */
     private final class Guard extends ChannelDuplexHandler {
         private final IterationsScan scan = new IterationsScan();
+        private final Messages messages = new Messages(limits.bytes());
         /** The server has let the client in: it would not ask anything else otherwise. */
         private boolean in;
 
+        private boolean left;
+        private boolean wishesTls;
+        private int answers;
         private long received;
 
         @Override
         public void channelActive(ChannelHandlerContext context) {
             var _ = context.executor()
-                    .schedule(() -> leaveUnlessIn(context), greetingLimit.toMillis(), TimeUnit.MILLISECONDS);
+                    .schedule(() -> leaveUnlessIn(context), limits.greeting().toMillis(), TimeUnit.MILLISECONDS);
             context.fireChannelActive();
         }
 
         private void leaveUnlessIn(ChannelHandlerContext context) {
             if (!in) {
-                var _ = context.close();
+                leave(context);
             }
+        }
+
+        private void leave(ChannelHandlerContext context) {
+            left = true;
+            var _ = context.close();
         }
 
         @Override
         public void write(ChannelHandlerContext context, Object message, ChannelPromise promise) {
-            received = 0;
-            if (message instanceof ByteBuf bytes
-                    && bytes.isReadable()
-                    && !isGreeting(bytes.getByte(bytes.readerIndex()))) {
-                in = true;
+            if (message instanceof ByteBuf bytes && bytes.isReadable()) {
+                sent(bytes);
+            }
+            if (answers > ANSWERS_MAX) {
+                ReferenceCountUtil.release(message);
+                promise.tryFailure(new ClosedChannelException());
+                leave(context);
+                return;
             }
             var _ = context.write(message, promise);
         }
 
         /** A message without a type, such as the first, begins with its length; the answers to what a server asks are of type {@code p}. */
-        private static boolean isGreeting(byte first) {
-            return first == 0 || first == 'p';
+        private void sent(ByteBuf bytes) {
+            byte first = bytes.getByte(bytes.readerIndex());
+            if (first == 0) {
+                wishesTls = bytes.readableBytes() == TLS_WISH_BYTES
+                        && bytes.getInt(bytes.readerIndex() + Integer.BYTES) == TLS_WISH;
+            } else if (first == 'p') {
+                answers++;
+            } else {
+                in = true;
+            }
+            if (in) {
+                received = 0;
+                messages.countAnew();
+            }
         }
 
         @Override
         public void channelRead(ChannelHandlerContext context, Object message) {
-            if (message instanceof ByteBuf bytes) {
-                received += bytes.readableBytes();
-                if (received > (in ? bytesMax : GREETING_BYTES_MAX) || (!in && scan.asksForTooMuch(bytes))) {
-                    ReferenceCountUtil.release(message);
-                    var _ = context.close();
-                    return;
-                }
+            if (!left && message instanceof ByteBuf bytes && !mayBe(bytes)) {
+                leave(context);
+            }
+            if (left) {
+                // TLS goes on with what it has decrypted.
+                ReferenceCountUtil.release(message);
+                return;
             }
             context.fireChannelRead(message);
+        }
+
+        private boolean mayBe(ByteBuf bytes) {
+            received += bytes.readableBytes();
+            if (wishesTls) {
+                // One byte, which is no message. What comes with it was not said by whoever has the certificate.
+                wishesTls = false;
+                return bytes.readableBytes() <= 1;
+            }
+            return received <= (in ? limits.bytes() : GREETING_BYTES_MAX)
+                    && messages.mayBe(bytes)
+                    && messages.count() <= limits.messages()
+                    && (in || !scan.asksForTooMuch(bytes));
+        }
+    }
+
+    /** Follows the messages of a server: a type, and a length which counts itself. */
+    private static final class Messages {
+        private final long bytesMax;
+        private int headerBytes;
+        private byte type;
+        private int length;
+        private long left;
+        private int count;
+
+        Messages(long bytesMax) {
+            this.bytesMax = bytesMax;
+        }
+
+        void countAnew() {
+            count = 0;
+        }
+
+        int count() {
+            return count;
+        }
+
+        boolean mayBe(ByteBuf bytes) {
+            int at = bytes.readerIndex();
+            while (at < bytes.writerIndex()) {
+                if (left > 0) {
+                    int some = (int) Math.min(left, bytes.writerIndex() - at);
+                    left -= some;
+                    at += some;
+                } else if (!mayBe(bytes.getByte(at++))) {
+                    return false;
+                }
+            }
+            return true;
+        }
+
+        /** A byte of a header. */
+        private boolean mayBe(byte one) {
+            if (headerBytes == 0) {
+                type = one;
+                length = 0;
+            } else {
+                length = length << Byte.SIZE | Byte.toUnsignedInt(one);
+            }
+            if (++headerBytes < HEADER_BYTES) {
+                return true;
+            }
+            headerBytes = 0;
+            count++;
+            left = length - Integer.BYTES;
+            return left >= 0 && length <= bytesMax && (type != 'T' || length <= COLUMNS_BYTES_MAX);
         }
     }
 }

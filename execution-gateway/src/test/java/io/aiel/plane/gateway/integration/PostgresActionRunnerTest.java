@@ -10,6 +10,10 @@ import io.aiel.plane.hydrator.egress.CheckedResolver;
 import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.net.NetServer;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
@@ -24,6 +28,7 @@ import java.util.Optional;
 import java.util.Properties;
 import java.util.ServiceLoader;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -503,11 +508,7 @@ class PostgresActionRunnerTest {
         NetServer hostile = vertx.createNetServer()
                 .connectHandler(socket -> socket.handler(asked -> socket.write(scramAnswer(asked, "2147483647"))));
         try {
-            int port = hostile.listen(0, "127.0.0.1")
-                    .toCompletionStage()
-                    .toCompletableFuture()
-                    .get(LIMIT.toSeconds(), TimeUnit.SECONDS)
-                    .actualPort();
+            int port = listen(hostile);
             ObjectNode select = JSON.valueToTree(Map.of("sql", "select 1"));
 
             for (int time = 0; time < 3; time++) {
@@ -519,6 +520,63 @@ class PostgresActionRunnerTest {
         } finally {
             hostile.close();
         }
+    }
+
+    /**
+     * The client itself waits for the answer to what it has sent, and then for the server's end, which does not come. Seen to fail: where closing is left
+     * to it, and the socket stays for ever.
+     */
+    @Test
+    void leavesAServerThatFallsSilent() throws Exception {
+        CompletableFuture<Void> left = new CompletableFuture<>();
+        try (ServerSocket silent = new ServerSocket(0, 1, InetAddress.ofLiteral("127.0.0.1"))) {
+            Thread.ofVirtual().start(() -> fallSilent(silent, left));
+            ObjectNode select = JSON.valueToTree(Map.of("sql", "select 1"));
+
+            assertThat(refused(run(request(
+                                    "postgres.query",
+                                    select,
+                                    Map.of("port", silent.getLocalPort()),
+                                    Duration.ofMillis(500))))
+                            .code())
+                    .isEqualTo("timeout");
+            left.get(LIMIT.toSeconds(), TimeUnit.SECONDS);
+        }
+    }
+
+    /** Lets the client in, begins a row that never ends, and sees only by a byte now and then whether the client is still there. */
+    private static void fallSilent(ServerSocket server, CompletableFuture<Void> left) {
+        try (Socket socket = server.accept()) {
+            socket.getInputStream().read();
+            String encoding = "client_encoding\0UTF8\0";
+            socket.getOutputStream()
+                    .write(message(0, "")
+                            .appendString("S")
+                            .appendInt(Integer.BYTES + encoding.length())
+                            .appendString(encoding)
+                            .appendString("Z")
+                            .appendInt(Integer.BYTES + 1)
+                            .appendString("I")
+                            .appendString("D")
+                            .appendInt(RESULT_BYTES)
+                            .getBytes());
+            while (true) {
+                TimeUnit.MILLISECONDS.sleep(100);
+                socket.getOutputStream().write(0);
+            }
+        } catch (IOException _) {
+            left.complete(null);
+        } catch (InterruptedException e) {
+            left.completeExceptionally(e);
+        }
+    }
+
+    private static int listen(NetServer server) throws Exception {
+        return server.listen(0, "127.0.0.1")
+                .toCompletionStage()
+                .toCompletableFuture()
+                .get(LIMIT.toSeconds(), TimeUnit.SECONDS)
+                .actualPort();
     }
 
     /** To the first message that SCRAM is wanted, to the second what it asks for, with the client's own nonce. */

@@ -11,18 +11,26 @@ import io.vertx.core.net.NetSocket;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What PostgreSQL servers that tenants name may do: here servers that say nothing, or too much. */
 class PostgresSocketsTest {
-    private static final Duration GREETING = Duration.ofMillis(300);
+    private static final Duration SHORT = Duration.ofMillis(300);
     private static final int BYTES = 100_000;
-    private static final int LIMIT_SECONDS = 10;
+    private static final int MESSAGES = 500;
+    private static final int LIMIT_SECONDS = 20;
     private static final Buffer QUERY = Buffer.buffer("Q\0\0\0\4");
 
     private final Vertx vertx = Vertx.vertx();
-    private final PostgresSockets sockets = new PostgresSockets(BYTES, GREETING);
+    private PostgresSockets sockets = sockets(Duration.ofMinutes(1));
+
+    private static PostgresSockets sockets(Duration greeting) {
+        return new PostgresSockets(new PostgresSockets.Limits(BYTES, MESSAGES, greeting));
+    }
 
     @AfterEach
     void close() {
@@ -51,9 +59,38 @@ class PostgresSocketsTest {
         return closed;
     }
 
+    /** A message of this type with so many bytes behind its header. */
+    private static Buffer message(char type, int bytes) {
+        return Buffer.buffer(new byte[] {(byte) type})
+                .appendInt(Integer.BYTES + bytes)
+                .appendBytes(new byte[bytes]);
+    }
+
+    private static Buffer times(int count, Buffer one) {
+        Buffer all = Buffer.buffer(count * one.length());
+        for (int time = 0; time < count; time++) {
+            all.appendBuffer(one);
+        }
+        return all;
+    }
+
+    /** How many bytes come of what this server answers to one query, until it is left. */
+    private long readUntilLeft(Buffer answer) throws Exception {
+        NetSocket socket = connect(server -> server.handler(_ -> server.write(answer)));
+        AtomicLong read = new AtomicLong();
+        socket.handler(bytes -> read.addAndGet(bytes.length()));
+        CompletableFuture<Void> closed = closed(socket);
+
+        socket.write(QUERY);
+
+        await(closed);
+        return read.get();
+    }
+
     /** Seen to fail: without the timer of the guard, where the socket stays for ever. */
     @Test
     void leavesAServerThatLetsNobodyIn() throws Exception {
+        sockets = sockets(SHORT);
         CompletableFuture<Void> left = new CompletableFuture<>();
         NetSocket socket = connect(server -> server.closeHandler(_ -> left.complete(null)));
 
@@ -65,41 +102,96 @@ class PostgresSocketsTest {
 
     @Test
     void staysWithAServerThatHasLetItIn() throws Exception {
+        sockets = sockets(Duration.ofSeconds(2));
         NetSocket socket = connect(server -> {});
         CompletableFuture<Void> closed = closed(socket);
 
         socket.write(QUERY);
 
         assertThat(closed)
-                .failsWithin(GREETING.multipliedBy(3))
+                .failsWithin(Duration.ofSeconds(3))
                 .withThrowableOfType(java.util.concurrent.TimeoutException.class);
     }
 
     /** Seen to fail: without the limit, where 20 MB arrive. */
     @Test
     void readsNoMoreForOneMessageThanItMay() throws Exception {
-        NetSocket socket = connect(server -> server.handler(_ -> server.write(Buffer.buffer(new byte[200 * BYTES]))));
-        long[] read = new long[1];
-        socket.handler(bytes -> read[0] += bytes.length());
+        assertThat(readUntilLeft(times(200, message('D', BYTES - 5))))
+                .isPositive()
+                .isLessThanOrEqualTo(BYTES);
+    }
+
+    /** Each becomes more in memory than it is on the way. Seen to fail: without the limit. */
+    @Test
+    void takesNoMoreMessagesForOneThanItMay() throws Exception {
+        Buffer many = times(MESSAGES + 1, message('D', 2));
+
+        assertThat(readUntilLeft(many)).isLessThan(many.length());
+    }
+
+    /** Each row would be as wide in memory, however short. Seen to fail: without the limit. */
+    @Test
+    void leavesAServerThatAnswersWithManyColumns() throws Exception {
+        assertThat(readUntilLeft(message('T', 2_000))).isZero();
+    }
+
+    /** Else it would be kept until its end. Seen to fail: without the look at its length. */
+    @ParameterizedTest
+    @ValueSource(ints = {BYTES + 1, Integer.MAX_VALUE, -1, 0, 3})
+    void leavesAServerThatAnnouncesWhatCannotBe(int length) throws Exception {
+        assertThat(readUntilLeft(Buffer.buffer("D").appendInt(length))).isZero();
+    }
+
+    /** Seen to fail: with a look at whole headers only. */
+    @Test
+    void seesALengthThatComesInPieces() throws Exception {
+        NetSocket socket = connect(server -> server.handler(_ -> {
+            server.write(message('C', 3).appendString("D").appendByte((byte) 127));
+            vertx.setTimer(50, _ -> server.write(Buffer.buffer(new byte[] {0, 0, 0})));
+        }));
         CompletableFuture<Void> closed = closed(socket);
 
         socket.write(QUERY);
 
         await(closed);
-        assertThat(read[0]).isLessThanOrEqualTo(BYTES);
+    }
+
+    /** Each has a password hashed. Seen to fail: without the count. */
+    @Test
+    void answersNoServerThatAsksAgainAndAgain() throws Exception {
+        NetSocket socket = connect(server -> {});
+        CompletableFuture<Void> closed = closed(socket);
+
+        for (int time = 0; time < 4; time++) {
+            socket.write("p");
+        }
+
+        await(closed);
+    }
+
+    /** What comes before the certificate was shown. Seen to fail: without the look at what comes with the byte. */
+    @Test
+    void takesNothingThatComesWithTheAnswerToItsWishForTls() throws Exception {
+        NetSocket socket = connect(server ->
+                server.handler(_ -> server.write(Buffer.buffer("S").appendBuffer(message('Z', 1)))));
+        CompletableFuture<Void> closed = closed(socket);
+
+        socket.write(Buffer.buffer().appendInt(8).appendInt(80_877_103));
+
+        await(closed);
     }
 
     @Test
     void countsAnewForEachMessage() throws Exception {
         int half = BYTES / 2 + 1;
-        NetSocket socket = connect(server -> server.handler(_ -> server.write(Buffer.buffer(new byte[half]))));
+        NetSocket socket = connect(server -> server.handler(_ -> server.write(message('D', half - 5))));
         CompletableFuture<Void> all = new CompletableFuture<>();
-        long[] read = new long[1];
+        AtomicLong read = new AtomicLong();
         socket.handler(bytes -> {
-            read[0] += bytes.length();
-            if (read[0] == 4L * half) {
+            long sum = read.addAndGet(bytes.length());
+            if (sum == 4L * half) {
                 all.complete(null);
-            } else if (read[0] % half == 0) {
+            } else if (sum % half == 0) {
                 socket.write(QUERY);
             }
         });

@@ -1,4 +1,4 @@
-package io.aiel.plane.gateway.database;
+package io.aiel.plane.gateway.app;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
