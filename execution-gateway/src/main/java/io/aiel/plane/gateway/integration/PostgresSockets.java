@@ -277,7 +277,7 @@ final class PostgresSockets implements AutoCloseable {
             }
             headerBytes = 0;
             count++;
-            left = length - Integer.BYTES;
+            left = (long) length - Integer.BYTES;
             return left >= 0 && length <= bytesMax && (type != 'T' || length <= COLUMNS_BYTES_MAX);
         }
     }
