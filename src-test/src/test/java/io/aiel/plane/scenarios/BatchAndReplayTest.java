@@ -148,6 +148,27 @@ class BatchAndReplayTest {
                 .isEqualTo(202);
     }
 
+    /** Which is not the one that is deployed. Seen to fail: where the deployed one runs. */
+    @Test
+    void runsAKeptInputAgainOnASnapshotThatIsNamed(PackagedPlane plane) {
+        Project project = project(plane);
+        String earlier = doubled(project, 1, Map.of()).executionId();
+        project.push(Map.of("entry_point.py", CODE.formatted(3)));
+        String later = doubled(project, 5, Map.of("keep_input", true)).executionId();
+        String snapshot = project.execution(earlier).path("snapshot_digest").asText();
+
+        Answer answer = replay(project, later, Map.of("snapshot", snapshot));
+
+        assertThat(answer.expect(200).at("/result/value").asInt()).isEqualTo(10);
+        assertThat(project.execution(answer.executionId())
+                        .path("snapshot_digest")
+                        .asText())
+                .isEqualTo(snapshot);
+        assertThat(replay(project, later, Map.of("snapshot", "sha256:" + "0".repeat(64)))
+                        .status())
+                .isEqualTo(404);
+    }
+
     @Test
     void saysThatAnInputWasNotKept(PackagedPlane plane) {
         Project project = project(plane);

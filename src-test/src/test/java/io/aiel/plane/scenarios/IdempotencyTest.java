@@ -27,6 +27,7 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.MethodOrderer;
 import org.junit.jupiter.api.Order;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestMethodOrder;
 
@@ -36,6 +37,7 @@ import org.junit.jupiter.api.TestMethodOrder;
  * <p>Seen failing: {@link #runsEachKeyOnceHoweverManyAskAtOnce} when executions are inserted whether or not the key was
  * claimed.
  */
+@Tag("callers")
 @TestMethodOrder(MethodOrderer.OrderAnnotation.class)
 class IdempotencyTest {
     private static final Duration LIMIT = Duration.ofMinutes(1);

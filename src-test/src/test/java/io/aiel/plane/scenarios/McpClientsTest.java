@@ -103,7 +103,8 @@ class McpClientsTest {
                             call("shout", Map.of("text", "hey")),
                             call("fail", Map.of()),
                             call("add", Map.of("a", "two")),
-                            call("nothing", Map.of())));
+                            call("nothing", Map.of()),
+                            Map.of("do", "ping")));
 
             assertThat(name).endsWith(seen.path("protocol").asText());
             assertThat(seen.path("server").asText()).isEqualTo("desk");

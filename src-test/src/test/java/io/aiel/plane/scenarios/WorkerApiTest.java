@@ -7,12 +7,16 @@ import io.aiel.plane.fixtures.Answer;
 import io.aiel.plane.fixtures.PackagedPlane;
 import io.aiel.plane.fixtures.Project;
 import io.aiel.plane.fixtures.SharedPlane;
+import io.aiel.plane.fixtures.Waiting;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -53,7 +57,7 @@ class WorkerApiTest {
             def environment(ctx, event):
                 path = os.path.join(os.environ["HOME"], ".config/aiel/credentials.json")
                 return {"token": os.environ.get("AIEL_TOKEN"), "base": os.environ.get("AIEL_BASE_URL"),
-                        "execute": os.environ.get("AIEL_EXECUTE_URL"), "secrets": str(getattr(ctx, "secrets", None)),
+                        "execute": os.environ.get("AIEL_EXECUTE_URL"), "secrets": str(getattr(ctx, "secrets", None) or {}),
                         "profile": json.load(open(path)) if os.path.exists(path) else None}
 
             @tool("remember")
@@ -63,6 +67,35 @@ class WorkerApiTest {
                 saver = RemoteSaver(AielClient(base_url=os.environ["AIEL_BASE_URL"]))
                 saver.thread_write(thread_key="customer/7", messages=[ThreadMessage(role="human", content=event["text"])])
                 return {"messages": [m.content for m in saver.thread_read(thread_key="customer/7").messages]}
+
+            def thread(key, *texts):
+                from aiel_sdk import AielClient
+                from aiel_sdk.memory import RemoteSaver, ThreadMessage
+                saver = RemoteSaver(AielClient(base_url=os.environ["AIEL_BASE_URL"]))
+                if texts:
+                    saver.thread_write(thread_key=key, messages=[ThreadMessage(role="human", content=text) for text in texts])
+                    return list(texts)
+                try:
+                    return [m.content for m in saver.thread_read(thread_key=key).messages]
+                except Exception:
+                    return []
+
+            @tool("hold")
+            def hold(ctx, event):
+                thread("held", os.environ["AIEL_TOKEN"])
+                end = time.monotonic() + 60
+                while time.monotonic() < end and not thread("release"):
+                    time.sleep(0.05)
+                return ask("GET", "/v1/auth/me")
+
+            @tool("take")
+            def take(ctx, event):
+                held = thread("held")
+                if not held:
+                    return {"found": False}
+                seen = ask("GET", "/v1/auth/me", held[0])
+                thread("release", "now")
+                return {"found": True, "own": held[0] == os.environ["AIEL_TOKEN"], "seen": seen}
 
             last = {}
 
@@ -157,7 +190,7 @@ class WorkerApiTest {
         assertThat(inside.path("base").asText()).isEqualTo("http://127.0.0.1:3129");
         assertThat(inside.path("execute").asText()).startsWith("http://127.0.0.1:3129/v1/workspaces/");
         assertThat(inside.at("/profile/profiles/default/token")).isEqualTo(inside.path("token"));
-        assertThat(inside.path("secrets").asText()).doesNotContain("aielp_");
+        assertThat(inside.path("secrets").asText()).isEqualTo("{}");
     }
 
     @Test
@@ -181,6 +214,28 @@ class WorkerApiTest {
 
         // The thread of the execution before has the way of this one by now, with a token that is over.
         assertThat(thread.at("/seen/answered").asInt()).as(thread.toString()).isEqualTo(401);
+    }
+
+    /** Both run, and each has a way to the API. Seen to fail: where a token is looked for among those of all executions. */
+    @Test
+    void believesNoTokenOfAnotherExecutionThatRuns(PackagedPlane plane) throws Exception {
+        Project project = project(plane, true);
+        try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+            Future<Answer> holder = threads.submit(() -> project.tool("hold", Map.of()));
+
+            JsonNode taken = Waiting.until(
+                    LIMIT,
+                    () -> result(project.tool("take", Map.of())),
+                    found -> found.path("found").asBoolean(),
+                    "the token of the other execution");
+
+            assertThat(taken.path("own").asBoolean()).isFalse();
+            assertThat(taken.at("/seen/answered").asInt()).as(taken.toString()).isEqualTo(401);
+            JsonNode held = result(holder.get());
+            assertThat(held.path("answered").asInt())
+                    .as("what it is good for where it belongs " + held)
+                    .isEqualTo(200);
+        }
     }
 
     /** Seen to fail: for the metrics, when what is not below {@code /v1/} took any valid token. */

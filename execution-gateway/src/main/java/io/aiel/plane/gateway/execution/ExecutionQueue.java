@@ -72,7 +72,7 @@ final class ExecutionQueue implements QueueDispatcher.Claims {
 
     private static final String GIVE_BACK = """
             update execution_queue set claimed_by = null, claimed_at = null, ready_at = greatest(ready_at, clock_timestamp() + $3::bigint * interval '1 millisecond')
-            where execution = $1 and claimed_by = $2
+            where execution = $1 and claimed_by = $2 and exists (select from executions where id = $1 and status = 'queued')
             """;
 
     /**

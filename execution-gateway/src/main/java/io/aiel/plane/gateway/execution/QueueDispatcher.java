@@ -217,7 +217,9 @@ public final class QueueDispatcher {
     private void over(QueuedExecution one, QueuedRuns.Begun begun) {
         if (begun == QueuedRuns.Begun.NOT_NOW) {
             giveBack(one, PAUSE, () -> {
-                leave(one, true);
+                if (leave(one, true)) {
+                    giveBack(one, PAUSE, () -> {});
+                }
                 // Others may have its place; its own project's turn comes after the pause.
                 timer.after(PAUSE.plusMillis(1), this::look);
                 look();

@@ -5,6 +5,7 @@ import io.smallrye.mutiny.Uni;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.LongSupplier;
 import java.util.function.Supplier;
@@ -69,15 +70,23 @@ final class QueueTally {
      */
     private record Turn(Count count, int since, boolean last) {}
 
+    /** What became of one that is to be added. */
+    private enum Entry {
+        ASKING,
+        IN,
+        /** Added, or given up. */
+        OVER
+    }
+
     /** Adds, if there is room; what {@code full} says otherwise. */
     <T> Uni<T> within(Supplier<Uni<T>> add, Supplier<Uni<T>> full) {
         return Uni.createFrom().deferred(() -> {
-            AtomicBoolean let = new AtomicBoolean();
-            return EventLoops.goOnHere(isRoom(take(false), let))
+            AtomicReference<Entry> entry = new AtomicReference<>(Entry.ASKING);
+            return EventLoops.goOnHere(isRoom(take(false), entry))
                     .chain(room -> room ? add.get() : full.get())
                     .onTermination()
                     .invoke(() -> {
-                        if (let.get()) {
+                        if (entry.getAndSet(Entry.OVER) == Entry.IN) {
                             over();
                         }
                     });
@@ -97,8 +106,8 @@ final class QueueTally {
         }
     }
 
-    /** @param let set when it is let in, and so counts until it is over */
-    private Uni<Boolean> isRoom(Turn turn, AtomicBoolean let) {
+    /** @param entry made {@code IN} when it is let in, and so counts until it is over */
+    private Uni<Boolean> isRoom(Turn turn, AtomicReference<Entry> entry) {
         boolean own = turn.count().started.compareAndSet(false, true);
         if (own) {
             Uni.createFrom()
@@ -111,15 +120,15 @@ final class QueueTally {
                 .onItemOrFailure()
                 .transformToUni((found, failure) -> {
                     if (failure == null) {
-                        return decided(turn, found, let);
+                        return decided(turn, found, entry);
                     }
                     forget(turn.count());
                     // Another's count may have failed for its own sake.
-                    return own || turn.last() ? Uni.createFrom().failure(failure) : isRoom(take(true), let);
+                    return own || turn.last() ? Uni.createFrom().failure(failure) : isRoom(take(true), entry);
                 });
     }
 
-    private Uni<Boolean> decided(Turn turn, int found, AtomicBoolean let) {
+    private Uni<Boolean> decided(Turn turn, int found, AtomicReference<Entry> entry) {
         Turn next;
         lock.lock();
         try {
@@ -129,9 +138,9 @@ final class QueueTally {
                 Count newer = newest == null ? renewed() : newest;
                 next = new Turn(newer, ++newer.since, true);
             } else if (found + turn.since() <= most) {
-                adding++;
-                let.set(true);
-                return Uni.createFrom().item(true);
+                boolean in = entry.compareAndSet(Entry.ASKING, Entry.IN);
+                adding += in ? 1 : 0;
+                return Uni.createFrom().item(in);
             } else {
                 count.since--;
                 if (turn.last() || !isOlder(count, REFUSES)) {
@@ -143,7 +152,7 @@ final class QueueTally {
         } finally {
             lock.unlock();
         }
-        return isRoom(next, let);
+        return isRoom(next, entry);
     }
 
     /** Those that are being added may be in it or not. Under the lock. */

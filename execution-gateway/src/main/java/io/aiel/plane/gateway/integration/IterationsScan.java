@@ -21,6 +21,8 @@ final class IterationsScan {
 
     private Seen seen = Seen.NOTHING;
     private long count;
+    /** There was a sign or a digit. */
+    private boolean begun;
 
     /** Whether it does so in these bytes, or in these and those before. */
     boolean asksForTooMuch(ByteBuf bytes) {
@@ -30,12 +32,17 @@ final class IterationsScan {
     private boolean isTooMuch(byte one) {
         if (seen == Seen.MEMBER) {
             if (one >= '0' && one <= '9') {
+                begun = true;
                 count = count * 10 + (one - '0');
                 return count > ITERATIONS_MAX;
             }
-            if (one == '+' || one < 0) {
-                // A sign, or part of a digit of another script.
+            if (one < 0) {
+                // Part of a digit of another script.
                 return true;
+            }
+            if (one == '+' && !begun) {
+                begun = true;
+                return false;
             }
         }
         if (one == 'i') {
@@ -43,6 +50,7 @@ final class IterationsScan {
         } else if (one == '=' && seen == Seen.NAME) {
             seen = Seen.MEMBER;
             count = 0;
+            begun = false;
         } else {
             seen = Seen.NOTHING;
         }

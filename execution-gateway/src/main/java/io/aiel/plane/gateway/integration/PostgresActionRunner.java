@@ -57,7 +57,7 @@ final class PostgresActionRunner implements ActionRunner, AutoCloseable {
     private static final int RESULT_FRAME_BYTES = 1_024;
 
     private static final String TYPES =
-            "select parameter_types::text[] from pg_catalog.pg_prepared_statements where name = 'plane_statement'";
+            "select pg_catalog.array_to_json(parameter_types::text[])::text from pg_catalog.pg_prepared_statements where name = 'plane_statement'";
 
     private static final ObjectMapper ROWS_JSON = JsonMapper.builder()
             .enable(DeserializationFeature.USE_BIG_DECIMAL_FOR_FLOATS)
@@ -98,7 +98,7 @@ final class PostgresActionRunner implements ActionRunner, AutoCloseable {
                         (session, failure) -> giveBack(key, session, failure)))
                 .<ActionResult>map(ActionResult.Done::new)
                 .onFailure()
-                .recoverWithItem(failure -> ended(failure, committing.get())));
+                .recoverWithItem(failure -> ended(failure, committing.get(), request.credentials())));
     }
 
     /** What a broken call leaves behind is nobody's: the server undoes it when the connection is gone. */
@@ -162,13 +162,15 @@ final class PostgresActionRunner implements ActionRunner, AutoCloseable {
     private ObjectNode result(RowSet<Row> found, int most) {
         ArrayNode rows = ROWS_JSON.createArrayNode();
         boolean truncated = false;
+        long taken = 0;
         for (Row row : found) {
             @Nullable String one = row.getString(0);
             if (one == null || rows.size() == most) {
                 truncated = true;
                 break;
             }
-            rows.add(read(one));
+            taken += one.length();
+            rows.add(read(within(taken, one)));
         }
         if (truncated && rows.isEmpty()) {
             throw new RequestRefused(
@@ -248,6 +250,7 @@ final class PostgresActionRunner implements ActionRunner, AutoCloseable {
 
     private ObjectNode inserted(RowSet<Row> found, List<String> returning) {
         ArrayNode rows = ROWS_JSON.createArrayNode();
+        long taken = 0;
         if (!returning.isEmpty()) {
             for (Row row : found) {
                 @Nullable String one = row.getString(0);
@@ -255,7 +258,8 @@ final class PostgresActionRunner implements ActionRunner, AutoCloseable {
                     throw new RequestRefused(
                             "result_too_large", 422, "The row to return is larger than a result may be; return less.");
                 }
-                rows.add(read(one));
+                taken += one.length();
+                rows.add(read(within(taken, one)));
             }
         }
         ObjectNode result =
@@ -309,7 +313,7 @@ final class PostgresActionRunner implements ActionRunner, AutoCloseable {
         }
         return prepared(connection, "prepare plane_statement as " + statement, Tuple.tuple())
                 .chain(() -> query(connection, TYPES))
-                .map(rows -> List.of(rows.iterator().next().getArrayOfStrings(0)))
+                .map(rows -> texts(read(rows.iterator().next().getString(0))))
                 .call(() -> query(connection, "deallocate plane_statement"))
                 .invoke(types -> {
                     if (types.size() != parameters) {
@@ -328,6 +332,14 @@ final class PostgresActionRunner implements ActionRunner, AutoCloseable {
             tuple.addString(PostgresText.value(values.get(i), types.get(i)));
         }
         return tuple;
+    }
+
+    /** Servers cut by themselves; one that does not is not believed. */
+    private String within(long taken, String row) {
+        if (taken > resultBytesMax) {
+            throw new RequestRefused("result_too_large", 422, "The server gave more than it was asked for.");
+        }
+        return row;
     }
 
     private static JsonNode read(String row) {
@@ -355,8 +367,6 @@ final class PostgresActionRunner implements ActionRunner, AutoCloseable {
         String host = request.settings().path("host").asText();
         return hosts.resolve(host)
                 .chain(address -> connect(request, host, address))
-                // What a server has to remark is nobody's here, and would be logged.
-                .invoke(connection -> connection.noticeHandler(_ -> {}))
                 .map(connection -> new PostgresLink(connection, sockets));
     }
 
@@ -379,7 +389,10 @@ final class PostgresActionRunner implements ActionRunner, AutoCloseable {
                         () -> options.setSslMode(SslMode.DISABLE));
         return Uni.createFrom()
                 .deferred(() -> {
-                    Future<PgConnection> connecting = PgConnection.connect(sockets.vertx(), options);
+                    // What a server has to remark is nobody's here, and would be logged as it stands.
+                    Future<PgConnection> connecting = PgConnection.connect(sockets.vertx(), options)
+                            .onSuccess(connection ->
+                                    connection.noticeHandler(_ -> {}).exceptionHandler(_ -> {}));
                     return uni(() -> connecting)
                             .ifNoItem()
                             .after(limit)
@@ -413,10 +426,10 @@ final class PostgresActionRunner implements ActionRunner, AutoCloseable {
     }
 
     /** Before a commit was sent, an end without an answer changed nothing: the server undoes what is not committed. */
-    private static ActionResult ended(Throwable failure, boolean committing) {
+    private static ActionResult ended(Throwable failure, boolean committing, ObjectNode credentials) {
         return switch (failure) {
             case RequestRefused refused -> refused.result();
-            case PgException said when !(committing && isGone(said)) -> said(said);
+            case PgException said when !(committing && isGone(said)) -> said(said, credentials);
             case Exception _
             when committing -> new ActionResult.Unknown("The connection to the database was lost while it wrote.");
             case io.smallrye.mutiny.TimeoutException _ ->
@@ -431,9 +444,10 @@ final class PostgresActionRunner implements ActionRunner, AutoCloseable {
         return state.startsWith("57") || state.startsWith("08");
     }
 
-    private static ActionResult said(PgException said) {
+    private static ActionResult said(PgException said, ObjectNode credentials) {
         String state = String.valueOf(said.getSqlState());
-        String message = "PostgreSQL says: " + said.getErrorMessage() + " (" + state + ")";
+        String message = "PostgreSQL says: "
+                + CredentialScrub.shown(String.valueOf(said.getErrorMessage()) + " (" + state + ")", credentials);
         return switch (state.substring(0, Math.min(2, state.length()))) {
             case "28" -> ActionResult.refused("invalid_auth", message, 403);
             case "23" -> ActionResult.refused("constraint_violation", message, 409);

@@ -1,6 +1,7 @@
 package io.aiel.plane.gateway.integration;
 
 import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelDuplexHandler;
 import io.netty.channel.ChannelFactory;
@@ -36,8 +37,13 @@ final class PostgresSockets implements AutoCloseable {
     /** SCRAM takes two. */
     private static final int ANSWERS_MAX = 3;
 
-    /** Of one column or a few: the plane's statements have none or one. */
     private static final int COLUMNS_BYTES_MAX = 256;
+
+    /** The type {@code text}, of which all columns are that are asked for: of others a few bytes may become anything in the client. */
+    private static final int TEXT = 25;
+
+    /** Of a column's description behind its name. */
+    private static final int COLUMN_BYTES = 18;
 
     private static final int HEADER_BYTES = 5;
     private static final int TLS_WISH_BYTES = 8;
@@ -152,6 +158,7 @@ final class PostgresSockets implements AutoCloseable {
         private boolean wishesTls;
         private int answers;
         private long received;
+        private long unasked;
 
         @Override
         public void channelActive(ChannelHandlerContext context) {
@@ -175,6 +182,7 @@ final class PostgresSockets implements AutoCloseable {
         public void write(ChannelHandlerContext context, Object message, ChannelPromise promise) {
             if (message instanceof ByteBuf bytes && bytes.isReadable()) {
                 sent(bytes);
+                leaveSoonAfterTheLast(context, bytes);
             }
             if (answers > ANSWERS_MAX) {
                 ReferenceCountUtil.release(message);
@@ -193,12 +201,21 @@ final class PostgresSockets implements AutoCloseable {
                         && bytes.getInt(bytes.readerIndex() + Integer.BYTES) == TLS_WISH;
             } else if (first == 'p') {
                 answers++;
-            } else {
+            } else if (first != 'X') {
                 in = true;
             }
             if (in) {
                 received = 0;
+                unasked = 0;
                 messages.countAnew();
+            }
+        }
+
+        /** The client itself would wait for the server's end, having said that it goes. */
+        private void leaveSoonAfterTheLast(ChannelHandlerContext context, ByteBuf bytes) {
+            if (bytes.getByte(bytes.readerIndex()) == 'X') {
+                var _ = context.executor()
+                        .schedule(() -> leave(context), ENDING_LIMIT.toMillis(), TimeUnit.MILLISECONDS);
             }
         }
 
@@ -217,12 +234,14 @@ final class PostgresSockets implements AutoCloseable {
 
         private boolean mayBe(ByteBuf bytes) {
             received += bytes.readableBytes();
+            unasked += messages.isAnswering() ? 0 : bytes.readableBytes();
             if (wishesTls) {
                 // One byte, which is no message. What comes with it was not said by whoever has the certificate.
                 wishesTls = false;
                 return bytes.readableBytes() <= 1;
             }
             return received <= (in ? limits.bytes() : GREETING_BYTES_MAX)
+                    && unasked <= GREETING_BYTES_MAX
                     && messages.mayBe(bytes)
                     && messages.count() <= limits.messages()
                     && (in || !scan.asksForTooMuch(bytes));
@@ -237,6 +256,8 @@ final class PostgresSockets implements AutoCloseable {
         private int length;
         private long left;
         private int count;
+        private boolean answering = true;
+        private final ByteBuf columns = Unpooled.buffer(COLUMNS_BYTES_MAX);
 
         Messages(long bytesMax) {
             this.bytesMax = bytesMax;
@@ -244,6 +265,12 @@ final class PostgresSockets implements AutoCloseable {
 
         void countAnew() {
             count = 0;
+            answering = true;
+        }
+
+        /** Whether the server has not said yet that it is ready for the next. */
+        boolean isAnswering() {
+            return answering;
         }
 
         int count() {
@@ -255,8 +282,14 @@ final class PostgresSockets implements AutoCloseable {
             while (at < bytes.writerIndex()) {
                 if (left > 0) {
                     int some = (int) Math.min(left, bytes.writerIndex() - at);
+                    if (type == 'T') {
+                        columns.writeBytes(bytes, at, some);
+                    }
                     left -= some;
                     at += some;
+                    if (left == 0 && type == 'T' && !isTextOrNothing(columns)) {
+                        return false;
+                    }
                 } else if (!mayBe(bytes.getByte(at++))) {
                     return false;
                 }
@@ -277,8 +310,26 @@ final class PostgresSockets implements AutoCloseable {
             }
             headerBytes = 0;
             count++;
+            answering &= type != 'Z';
+            columns.clear();
             left = (long) length - Integer.BYTES;
-            return left >= 0 && length <= bytesMax && (type != 'T' || length <= COLUMNS_BYTES_MAX);
+            return left >= 0 && length <= bytesMax && (type != 'T' || (left > 0 && left <= COLUMNS_BYTES_MAX));
+        }
+
+        /** No column, or one of the type text: a count, and of each column its name, table and number, type, size, modifier and format. */
+        private static boolean isTextOrNothing(ByteBuf columns) {
+            if (columns.readableBytes() < Short.BYTES) {
+                return false;
+            }
+            int count = columns.readUnsignedShort();
+            if (count == 0) {
+                return !columns.isReadable();
+            }
+            int name = columns.bytesBefore((byte) 0);
+            return count == 1
+                    && name >= 0
+                    && columns.skipBytes(name + 1).readableBytes() == COLUMN_BYTES
+                    && columns.skipBytes(Integer.BYTES + Short.BYTES).readInt() == TEXT;
         }
     }
 }

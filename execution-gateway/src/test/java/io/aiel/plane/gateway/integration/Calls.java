@@ -75,9 +75,14 @@ final class Calls implements AutoCloseable {
     }
 
     ActionResult call(String action, String settings, String credentials, String params) {
-        return runner.run(request(action, settings, credentials, params))
+        ActionResult result = runner.run(request(action, settings, credentials, params))
                 .await()
                 .atMost(Duration.ofSeconds(30));
+        String shown = result instanceof ActionResult.Done(var object) ? object.toString() : result.toString();
+        if (shown.contains(LocalServer.HEADER)) {
+            throw new AssertionError("a header of the server has come to the code: " + shown);
+        }
+        return result;
     }
 
     ActionRequest request(String action, String settings, String credentials, String params) {

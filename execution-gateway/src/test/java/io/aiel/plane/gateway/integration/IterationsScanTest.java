@@ -37,6 +37,7 @@ class IterationsScanTest {
                 "r=abc,s=c2FsdA==,i=100000",
                 "r=abc,s=c2Fsdi==,i=15000,x=999999999",
                 "version=999999999, size=1+1",
+                "r=ab;i=+cd,s=c2FsdA==,i=+4096",
             })
     void letsPassWhatDoesNot(String said) {
         assertThat(asksForTooMuch(new IterationsScan(), said)).isFalse();

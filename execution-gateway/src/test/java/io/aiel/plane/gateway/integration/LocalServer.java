@@ -17,6 +17,9 @@ import java.util.concurrent.atomic.AtomicInteger;
 /** A server on this host that keeps what it was asked. */
 final class LocalServer implements AutoCloseable {
     private final HttpServer server;
+    /** Of each answer; nothing that code is told has it. */
+    static final String HEADER = "not for the code";
+
     private final List<Received> received = new CopyOnWriteArrayList<>();
     private final AtomicInteger connections = new AtomicInteger();
 
@@ -73,7 +76,7 @@ final class LocalServer implements AutoCloseable {
     static void json(HttpServerResponse response, int status, String body) {
         response.setStatusCode(status)
                 .putHeader("content-type", "application/json; charset=utf-8")
-                .putHeader("x-of-the-server", "not for the code")
+                .putHeader("x-of-the-server", HEADER)
                 .end(body);
     }
 

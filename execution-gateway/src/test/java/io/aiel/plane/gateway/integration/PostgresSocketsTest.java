@@ -15,6 +15,7 @@ import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** What PostgreSQL servers that tenants name may do: here servers that say nothing, or too much. */
@@ -133,6 +134,69 @@ class PostgresSocketsTest {
     @Test
     void leavesAServerThatAnswersWithManyColumns() throws Exception {
         assertThat(readUntilLeft(message('T', 2_000))).isZero();
+    }
+
+    private static Buffer columns(int count, int type) {
+        Buffer body = Buffer.buffer().appendShort((short) count);
+        for (int column = 0; column < count; column++) {
+            body.appendString("one\0")
+                    .appendInt(0)
+                    .appendShort((short) 0)
+                    .appendInt(type)
+                    .appendShort((short) -1)
+                    .appendInt(-1)
+                    .appendShort((short) 0);
+        }
+        return Buffer.buffer("T").appendInt(Integer.BYTES + body.length()).appendBuffer(body);
+    }
+
+    /** An array of text says how long it is, a number is as long as it likes. Seen to fail: without the look at the type. */
+    @ParameterizedTest
+    @CsvSource({"1, 1009", "1, 1700", "1, 114", "2, 25", "1, 0"})
+    void leavesAServerThatAnswersWithAnythingButText(int count, int type) throws Exception {
+        assertThat(readUntilLeft(columns(count, type))).isZero();
+    }
+
+    @Test
+    void takesAColumnOfTextAndNone() throws Exception {
+        Buffer answer = columns(1, 25).appendBuffer(columns(0, 0)).appendBuffer(message('Z', 1));
+        NetSocket socket = connect(server -> server.handler(_ -> server.write(answer)));
+        CompletableFuture<Void> all = new CompletableFuture<>();
+        AtomicLong read = new AtomicLong();
+        socket.handler(bytes -> {
+            if (read.addAndGet(bytes.length()) == answer.length()) {
+                all.complete(null);
+            }
+        });
+
+        socket.write(QUERY);
+
+        await(all);
+    }
+
+    /** Nobody waits for it. Seen to fail: without the look at whether it was asked. */
+    @Test
+    void leavesAServerThatSendsMuchUnasked() throws Exception {
+        NetSocket socket = connect(server -> server.handler(_ -> {
+            server.write(message('Z', 1));
+            vertx.setTimer(100, _ -> server.write(message('A', BYTES - 100)));
+        }));
+        CompletableFuture<Void> closed = closed(socket);
+
+        socket.write(QUERY);
+
+        await(closed);
+    }
+
+    /** The client says that it goes, and waits for the server then. Seen to fail: without the guard's own leave. */
+    @Test
+    void leavesAServerThatDoesNotLetItGo() throws Exception {
+        CompletableFuture<Void> left = new CompletableFuture<>();
+        NetSocket socket = connect(server -> server.closeHandler(_ -> left.complete(null)));
+
+        socket.write("X\0\0\0\4");
+
+        await(left);
     }
 
     /** Else it would be kept until its end. Seen to fail: without the look at its length. */
