@@ -148,7 +148,7 @@ class BatchAndReplayTest {
                 .isEqualTo(202);
     }
 
-    /** Which is not the one that is deployed. Seen to fail: where the deployed one runs. */
+    /** Which is not the one that is deployed. */
     @Test
     void runsAKeptInputAgainOnASnapshotThatIsNamed(PackagedPlane plane) {
         Project project = project(plane);

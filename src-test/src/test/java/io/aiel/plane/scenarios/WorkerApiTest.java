@@ -216,7 +216,7 @@ class WorkerApiTest {
         assertThat(thread.at("/seen/answered").asInt()).as(thread.toString()).isEqualTo(401);
     }
 
-    /** Both run, and each has a way to the API. Seen to fail: where a token is looked for among those of all executions. */
+    /** Both run, and each has a way to the API. */
     @Test
     void believesNoTokenOfAnotherExecutionThatRuns(PackagedPlane plane) throws Exception {
         Project project = project(plane, true);

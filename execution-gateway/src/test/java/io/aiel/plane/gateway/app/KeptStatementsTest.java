@@ -45,7 +45,6 @@ class KeptStatementsTest {
         }
     }
 
-    /** Seen to fail: without {@code KeptStatements}, where nothing of that length is kept. */
     @Test
     void keepsThePreparedStatementsThatAreAlwaysTheSame() {
         assertThat(plansUsed(padded(2_500, "kept"), "kept")).isEqualTo(2);

@@ -14,7 +14,7 @@ class IterationsScanTest {
         return scan.asksForTooMuch(Unpooled.wrappedBuffer(said.getBytes(StandardCharsets.UTF_8)));
     }
 
-    /** Seen to fail: where only digits behind {@code ,i=} counted, with all but the first, the second and the last. */
+    /** Seen to fail, each where it concerns it: without the look at a sign, and at digits of other scripts. */
     @ParameterizedTest
     @ValueSource(
             strings = {

@@ -542,7 +542,6 @@ class PostgresActionRunnerTest {
         assertThat(refusedByAServerThatIsLeft(letsInAndBeginsARow)).isEqualTo("timeout");
     }
 
-    /** Seen to fail: where going counts as having been let in, and the client is left to itself, which waits for the server to go. */
     @Test
     void leavesAServerThatSpeaksNoPostgres() throws Exception {
         Buffer unknown = Buffer.buffer("?").appendInt(Integer.BYTES);

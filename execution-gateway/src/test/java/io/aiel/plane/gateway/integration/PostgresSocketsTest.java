@@ -206,7 +206,7 @@ class PostgresSocketsTest {
         assertThat(readUntilLeft(Buffer.buffer("D").appendInt(length))).isZero();
     }
 
-    /** Seen to fail: with a look at whole headers only. */
+    /** Seen to fail: without the look at the length. */
     @Test
     void seesALengthThatComesInPieces() throws Exception {
         NetSocket socket = connect(server -> server.handler(_ -> {
