@@ -131,7 +131,14 @@ public final class AuditCodec {
             case AuditEvent.ExecutionFinished finished -> writeFinished(json, finished);
             case AuditEvent.ExecutionCalled called -> {
                 json.member("action", name(called.action()));
+                called.decision()
+                        .ifPresent(decision ->
+                                json.member("decision_id", decision.id().value()));
                 writeId(json, called);
+                called.decision().ifPresent(decision -> {
+                    json.member("policy", decision.policyDigest().value());
+                    writeTexts(json, "reasons", decision.reasons());
+                });
                 json.member("resource", name(called.resource()));
             }
             case AuditEvent.ExecutionAnswered answered -> writeAnswered(json, answered);

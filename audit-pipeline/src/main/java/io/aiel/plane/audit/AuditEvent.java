@@ -130,8 +130,10 @@ public sealed interface AuditEvent {
      *
      * @param action such as {@code memory.write}
      * @param resource what it is about, as policies see it
+     * @param decision what allowed it; empty where no policy is asked
      */
-    record ExecutionCalled(ExecutionId execution, String action, String resource) implements OfExecution {}
+    record ExecutionCalled(ExecutionId execution, String action, String resource, Optional<Decision.Allow> decision)
+            implements OfExecution {}
 
     /**
      * An action of an outside system that the code of an execution had called is over. The control stream has the call and its end as well

@@ -124,7 +124,8 @@ final class AuditEvents {
                         CLOCK.instant().plusSeconds(2)),
                 new AuditEvent.ExecutionDenied(EXECUTION, "POLICY_DENIED", List.of("no role allows execution.invoke")),
                 finished(),
-                new AuditEvent.ExecutionCalled(EXECUTION, "memory.write", "customer/7"),
+                new AuditEvent.ExecutionCalled(
+                        EXECUTION, "memory.write", "customer/7", Optional.of(allow("{\"version\":1}"))),
                 new AuditEvent.ExecutionAnswered(
                         EXECUTION,
                         "call_" + "0".repeat(31) + "a",

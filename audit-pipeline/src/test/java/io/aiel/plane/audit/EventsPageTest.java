@@ -100,7 +100,8 @@ class EventsPageTest {
                         + " Where the result does not fit the capability's output schema, `output_problems` says in how many places. `model_usage` is there when its code called language models, as their providers count.";
             case AuditEvent.ExecutionCalled _ ->
                 "The code of an execution asked the plane's own API for something that it may do. Recorded before it was done."
-                        + " `resource` is what the policy was asked about.";
+                        + " `resource` is what the policy was asked about: of a call of an integration, the connection and the action."
+                        + " `decision_id`, `policy` and `reasons` are of the decision that allowed it; what needs none, as `auth.me`, has none.";
             case AuditEvent.ExecutionAnswered _ ->
                 "An action of an outside system that the code of an execution had called is over: `done`, `refused` or `unknown`, with `code` where it is not"
                         + " done. `model_usage` is there when it called a language model, as its provider counts. Written at the latest with the"

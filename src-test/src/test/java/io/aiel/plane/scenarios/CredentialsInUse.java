@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.aiel.plane.fixtures.Answer;
+import io.aiel.plane.fixtures.EchoingRedis;
 import io.aiel.plane.fixtures.EchoingSystem;
 import io.aiel.plane.fixtures.PlaneClient;
 import io.aiel.plane.fixtures.Project;
@@ -31,7 +32,7 @@ final class CredentialsInUse implements AutoCloseable {
             import json, os, urllib.error, urllib.request
             from aiel_sdk import tool
 
-            ACTIONS = ("postgres.query", "slack.auth_test", "jira.myself", "openai.embeddings.create", "firebase.doc.get", "http.request")
+            ACTIONS = ("postgres.query", "slack.auth_test", "jira.myself", "openai.embeddings.create", "firebase.doc.get", "http.request", "redis.get", "mongodb.ping")
             kept = []
 
             @tool("use_all", allowed_actions=ACTIONS)
@@ -55,6 +56,8 @@ final class CredentialsInUse implements AutoCloseable {
 
     private final Project project;
     private final EchoingSystem system;
+    private final EchoingRedis refusing = new EchoingRedis(false);
+    private final EchoingRedis lettingIn = new EchoingRedis(true);
     private final Map<String, byte[]> secrets = new LinkedHashMap<>();
     private final List<Map<String, Object>> calls = new ArrayList<>();
     private final StringBuilder answers = new StringBuilder();
@@ -130,6 +133,22 @@ final class CredentialsInUse implements AutoCloseable {
             http(at, Map.of("auth", "basic", "username", "agent"), Map.of("password", basic));
             http(at, Map.of("auth", "header", "header_name", "X-Api-Key"), Map.of("value", header));
         }
+        connectStores();
+    }
+
+    private void connectStores() {
+        Map<String, String> redis = Map.of("password", secret("Redis' password"));
+        for (EchoingRedis each : List.of(refusing, lettingIn)) {
+            connect("redis", "redis.get", store(each.port()), redis, Map.of("key", "x"));
+        }
+        // It speaks no word of MongoDB, so nothing comes of it; and by SCRAM no password is sent to anybody.
+        Map<String, Object> mongo = new LinkedHashMap<>(store(lettingIn.port()));
+        mongo.putAll(Map.of("database", "shop", "user", "agent"));
+        connect("mongodb", "mongodb.ping", mongo, Map.of("password", secret("MongoDB's password")), Map.of());
+    }
+
+    private static Map<String, Object> store(int port) {
+        return Map.of("host", "localhost", "port", port, "ssl", "disable");
     }
 
     private void http(String at, Map<String, Object> auth, Map<String, String> credentials) {
@@ -225,7 +244,7 @@ final class CredentialsInUse implements AutoCloseable {
 
     /** All that the outside systems were sent. */
     String sent() {
-        return system.received();
+        return system.received() + refusing.received() + lettingIn.received();
     }
 
     /** A connection that was used. */
@@ -234,7 +253,9 @@ final class CredentialsInUse implements AutoCloseable {
     }
 
     @Override
-    public void close() {
+    public void close() throws IOException {
         system.close();
+        refusing.close();
+        lettingIn.close();
     }
 }

@@ -195,8 +195,8 @@ class SupportAgentTest {
         return envelope.path("result");
     }
 
-    /** What the execution asked the plane for, in order, each with what the policy was asked about. */
-    private static List<String> asked(Answer answer) {
+    /** The records of what the execution asked the plane for, in order. */
+    private static List<JsonNode> calls(Answer answer) {
         return project
                 .auditOf(
                         answer.executionId(),
@@ -205,11 +205,19 @@ class SupportAgentTest {
                 .reversed()
                 .stream()
                 .filter(one -> type(one).endsWith("execution.called.v1"))
-                .map(one -> one.at("/event/data/action").asText()
-                        + (one.at("/event/data/action").asText().startsWith("memory.")
-                                ? " " + one.at("/event/data/resource").asText()
-                                : ""))
+                .map(one -> one.at("/event/data"))
                 .toList();
+    }
+
+    /** The action with what the policy was asked about; of a connection, whose id is another each time, only what it was to do. */
+    private static String asked(JsonNode call) {
+        String action = call.path("action").asText();
+        String resource = call.path("resource").asText();
+        return switch (action) {
+            case "integration.read" -> action;
+            case "integration.invoke" -> action + " " + resource.replaceFirst("^conn_[0-9a-f]+/", "");
+            default -> action + " " + resource;
+        };
     }
 
     /** The records of this kind that name the execution, in order. */
@@ -248,24 +256,35 @@ class SupportAgentTest {
                 """));
         assertThat(refunds(1003)).containsExactly("8 gets 180.00");
         String thread = "customer:8:chair";
-        assertThat(asked(answer))
+        List<JsonNode> calls = calls(answer);
+        assertThat(calls)
+                .extracting(SupportAgentTest::asked)
                 .containsExactly(
                         "integration.read",
                         "memory.read " + thread,
                         "memory.write " + thread,
                         "memory.write " + thread,
-                        "integration.invoke",
+                        "integration.invoke " + MODEL,
                         "memory.write " + thread,
-                        "integration.invoke",
+                        "integration.invoke postgres.query",
                         "memory.read " + project.id(),
                         "memory.write " + thread,
-                        "integration.invoke",
+                        "integration.invoke " + MODEL,
                         "memory.write " + thread,
-                        "integration.invoke",
+                        "integration.invoke postgres.insert",
                         "memory.write " + thread,
-                        "integration.invoke",
+                        "integration.invoke " + MODEL,
                         "memory.write " + project.id(),
                         "memory.write " + thread);
+        assertThat(calls).as("each was decided").allSatisfy(call -> {
+            assertThat(call.path("decision_id").asText()).startsWith("dec_");
+            assertThat(call.path("policy").asText()).startsWith("sha256:");
+            assertThat(call.path("reasons")).isNotEmpty();
+        });
+        assertThat(calls)
+                .extracting(call -> call.path("decision_id").asText())
+                .as("by a decision of its own")
+                .doesNotHaveDuplicates();
         assertThat(actions(ofIntegrations("called", answer, 5)))
                 .containsExactly(MODEL, "postgres.query", MODEL, "postgres.insert", MODEL);
         assertThat(ofIntegrations("answered", answer, 5))

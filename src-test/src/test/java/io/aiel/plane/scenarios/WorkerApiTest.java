@@ -97,6 +97,13 @@ class WorkerApiTest {
                 thread("release", "now")
                 return {"found": True, "own": held[0] == os.environ["AIEL_TOKEN"], "seen": seen}
 
+            @tool("where")
+            def where(ctx, event):
+                from aiel_cli.context.user_context import UserContext
+                found = UserContext().load()
+                return {"base_url": found.base_url, "tenant": found.tenant, "workspace": found.workspace,
+                        "project": found.project, "own": found.token == os.environ["AIEL_TOKEN"]}
+
             last = {}
 
             @tool("leave_a_thread")
@@ -191,6 +198,35 @@ class WorkerApiTest {
         assertThat(inside.path("execute").asText()).startsWith("http://127.0.0.1:3129/v1/workspaces/");
         assertThat(inside.at("/profile/profiles/default/token")).isEqualTo(inside.path("token"));
         assertThat(inside.path("secrets").asText()).isEqualTo("{}");
+    }
+
+    @Test
+    void tellsThePublishedClientWhereItIs(PackagedPlane plane) {
+        Project project = project(plane, true);
+
+        JsonNode found = result(project.tool("where", Map.of()));
+
+        JsonNode me = project.client().get("/v1/auth/me").expect(200);
+        JsonNode workspace = me.path("workspaces")
+                .valueStream()
+                .filter(one -> one.path("projects")
+                        .valueStream()
+                        .anyMatch(each -> each.path("id").asText().equals(project.id())))
+                .findFirst()
+                .orElseThrow();
+        assertThat(found.path("own").asBoolean()).isTrue();
+        assertThat(found.path("base_url").asText()).isEqualTo("http://127.0.0.1:3129");
+        assertThat(found.path("tenant")).isEqualTo(me.path("tenant_id"));
+        for (String member : List.of("id", "slug", "name")) {
+            assertThat(found.path("workspace").path(member)).isEqualTo(workspace.path(member));
+            assertThat(found.path("project").path(member))
+                    .isEqualTo(workspace.path("projects")
+                            .valueStream()
+                            .filter(each -> each.path("id").asText().equals(project.id()))
+                            .findFirst()
+                            .orElseThrow()
+                            .path(member));
+        }
     }
 
     @Test

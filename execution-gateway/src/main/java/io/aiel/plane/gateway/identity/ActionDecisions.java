@@ -26,10 +26,10 @@ final class ActionDecisions {
         this.journal = journal;
     }
 
-    /** Completes when it is allowed; fails with the {@link Refusal} when it is not, once that is on record. */
-    Uni<Void> decide(PolicyInput question, AuditContext context) {
+    /** The decision that allows it; fails with the {@link Refusal} when it is not allowed, once that is on record. */
+    Uni<Decision.Allow> decide(PolicyInput question, AuditContext context) {
         return switch (policy.decide(question)) {
-            case Decision.Allow _ -> Uni.createFrom().voidItem();
+            case Decision.Allow allow -> Uni.createFrom().item(allow);
             case Decision.Deny deny ->
                 journal.record(context, new AuditEvent.AccessDenied(question.action(), question.resourceName(), deny))
                         .onFailure()

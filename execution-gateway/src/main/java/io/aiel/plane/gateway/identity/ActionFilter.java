@@ -6,11 +6,13 @@ import io.aiel.plane.gateway.http.ProblemMappers;
 import io.aiel.plane.gateway.http.Refusal;
 import io.aiel.plane.gateway.http.Tokenless;
 import io.aiel.plane.policy.PolicyInput;
+import io.aiel.plane.vocabulary.Decision;
 import io.aiel.plane.vocabulary.ErrorCode;
 import io.aiel.plane.vocabulary.WorkspaceId;
 import io.smallrye.mutiny.Uni;
 import io.vertx.ext.web.RoutingContext;
 import jakarta.inject.Inject;
+import jakarta.ws.rs.Path;
 import jakarta.ws.rs.Priorities;
 import jakarta.ws.rs.container.ContainerRequestContext;
 import jakarta.ws.rs.container.ResourceInfo;
@@ -18,7 +20,14 @@ import jakarta.ws.rs.core.MultivaluedMap;
 import java.lang.reflect.Method;
 import java.time.Clock;
 import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jboss.logging.Logger;
 import org.jboss.resteasy.reactive.server.ServerRequestFilter;
 
@@ -32,6 +41,10 @@ public class ActionFilter {
     private static final String PROJECT = "project";
     private static final int RESOURCE_MAX = 512;
     private static final Duration RECORD_LIMIT = Duration.ofSeconds(10);
+
+    private static final Pattern PARAMETER = Pattern.compile("\\{\\s*(\\w+)");
+
+    private final Map<Method, List<String>> parameters = new ConcurrentHashMap<>();
 
     @Inject
     RequestCallers callers;
@@ -80,21 +93,23 @@ public class ActionFilter {
                     }
                 })
                 .chain(caller -> locate(caller, request.getUriInfo().getPathParameters()))
-                .chain(() -> action.filter(asked -> !asked.deferred())
-                        .map(asked -> decide(asked.value(), request.getUriInfo().getPathParameters()))
-                        .orElseGet(() -> Uni.createFrom().voidItem()))
-                .chain(() -> inside.map(execution -> onRecord(
-                                execution,
-                                action.orElseThrow().value(),
-                                request.getUriInfo().getPathParameters()))
-                        .orElseGet(() -> Uni.createFrom().voidItem()));
+                .chain(() -> {
+                    String resource = resource(method, request.getUriInfo().getPathParameters());
+                    return action.filter(asked -> !asked.deferred())
+                            .map(asked -> decide(asked.value(), resource).map(Optional::of))
+                            .orElseGet(() -> Uni.createFrom().item(Optional.empty()))
+                            .chain(decision -> inside.map(execution ->
+                                            onRecord(execution, action.orElseThrow().value(), resource, decision))
+                                    .orElseGet(() -> Uni.createFrom().voidItem()));
+                });
     }
 
     /** What code asks for is done once the execution's record says so. */
-    private Uni<Void> onRecord(ExecutionTokens.Inside execution, String action, MultivaluedMap<String, String> path) {
+    private Uni<Void> onRecord(
+            ExecutionTokens.Inside execution, String action, String resource, Optional<Decision.Allow> decision) {
         call.fromInside(execution.calling(), execution.declaredActions());
         return Uni.createFrom()
-                .completionStage(() -> execution.record(action, resource(path)))
+                .completionStage(() -> execution.record(action, resource, decision))
                 .ifNoItem()
                 .after(RECORD_LIMIT)
                 .recoverWithItem(false)
@@ -133,13 +148,13 @@ public class ActionFilter {
                 .replaceWithVoid();
     }
 
-    private Uni<Void> decide(String action, MultivaluedMap<String, String> path) {
+    private Uni<Decision.Allow> decide(String action, String resource) {
         PolicyInput question = new PolicyInput(
                 call.principal(),
                 action,
                 call.projectScope(),
                 Optional.empty(),
-                resource(path),
+                resource,
                 Optional.empty(),
                 Optional.empty(),
                 false,
@@ -153,17 +168,29 @@ public class ActionFilter {
         return decisions.decide(question, call.auditContext());
     }
 
-    /** What the call is about: the id in the path beside workspace and project, else the project, the workspace, the tenant. */
-    private String resource(MultivaluedMap<String, String> path) {
-        for (String parameter : path.keySet()) {
-            if (!parameter.equals(WORKSPACE) && !parameter.equals(PROJECT)) {
-                String value = path.getFirst(parameter);
-                return value.length() > RESOURCE_MAX ? value.substring(0, RESOURCE_MAX) : value;
-            }
+    /** What the call is about: the ids in the path beside workspace and project, in their order, else the project, the workspace, the tenant. */
+    private String resource(Method method, MultivaluedMap<String, String> path) {
+        String ids = parameters.computeIfAbsent(method, ActionFilter::parameters).stream()
+                .map(path::getFirst)
+                .filter(Objects::nonNull)
+                .collect(Collectors.joining("/"));
+        if (!ids.isEmpty()) {
+            return ids.length() > RESOURCE_MAX ? ids.substring(0, RESOURCE_MAX) : ids;
         }
         return call.projectScope()
                 .map(scope -> scope.project().value())
                 .or(() -> call.workspace().map(WorkspaceId::value))
                 .orElseGet(() -> call.principal().tenant().value());
+    }
+
+    /** The names in the templates of its path, as they stand there, without those that are told apart. */
+    private static List<String> parameters(Method method) {
+        return Stream.of(method.getDeclaringClass(), method)
+                .map(element -> element.getAnnotation(Path.class))
+                .filter(Objects::nonNull)
+                .flatMap(path -> PARAMETER.matcher(path.value()).results())
+                .map(found -> found.group(1))
+                .filter(name -> !name.equals(WORKSPACE) && !name.equals(PROJECT))
+                .toList();
     }
 }

@@ -6,6 +6,7 @@ import io.aiel.plane.audit.AuditEvent;
 import io.aiel.plane.gateway.execution.CallingExecution;
 import io.aiel.plane.gateway.execution.WorkerApi;
 import io.aiel.plane.hydrator.PlaneAccess;
+import io.aiel.plane.vocabulary.Decision;
 import io.aiel.plane.vocabulary.ExecutionId;
 import io.aiel.plane.vocabulary.JsonText;
 import io.aiel.plane.vocabulary.Principal;
@@ -66,9 +67,8 @@ final class ExecutionTokens implements WorkerApi {
     @Override
     public Uni<Optional<Session>> open(Opening opening) {
         return settings.workerApi(opening.caller().scope())
-                .map(wanted -> wanted
-                        ? Optional.<Session>of(new Inside(opening, clock.instant(), this::connect))
-                        : Optional.<Session>empty())
+                .map(wanted -> wanted.<Session>map(
+                        around -> new Inside(opening, around, clock.instant(), this::connect)))
                 .onFailure()
                 .recoverWithItem(failure -> {
                     LOG.warnf(
@@ -150,10 +150,11 @@ final class ExecutionTokens implements WorkerApi {
         private final PlaneAccess access;
         private volatile boolean over;
 
-        private Inside(Opening opening, Instant now, Connect connect) {
+        private Inside(
+                Opening opening, ProjectSettings.Surroundings around, Instant now, Connect connect) {
             this.opening = opening;
             this.caller = caller(opening, now.plus(opening.timeout()).plus(GRACE));
-            this.access = new PlaneAccess(limit -> connect.open(this, limit), credentials());
+            this.access = new PlaneAccess(limit -> connect.open(this, limit), credentials(around));
         }
 
         private static Caller caller(Opening opening, Instant expires) {
@@ -198,11 +199,16 @@ final class ExecutionTokens implements WorkerApi {
             return opening.declaredActions();
         }
 
-        /** True once it is on the execution's record. */
-        CompletionStage<Boolean> record(String action, String resource) {
+        /**
+         * True once it is on the execution's record.
+         *
+         * @param decision what allowed it; empty where no policy is asked
+         */
+        CompletionStage<Boolean> record(String action, String resource, Optional<Decision.Allow> decision) {
             return over
                     ? CompletableFuture.completedFuture(false)
-                    : opening.execution().record(new AuditEvent.ExecutionCalled(execution(), action, resource));
+                    : opening.execution()
+                            .record(new AuditEvent.ExecutionCalled(execution(), action, resource, decision));
         }
 
         @Override
@@ -228,7 +234,7 @@ final class ExecutionTokens implements WorkerApi {
         }
 
         /** A profile as the published clients keep them. */
-        private JsonText credentials() {
+        private JsonText credentials(ProjectSettings.Surroundings around) {
             ProjectScope scope = opening.caller().scope();
             ObjectNode file = JSON.createObjectNode().put("version", 1).put("current_profile", "default");
             ObjectNode profile = file.putObject("profiles").putObject("default");
@@ -238,16 +244,13 @@ final class ExecutionTokens implements WorkerApi {
             profile.put("tenant", scope.tenant().value());
             profile.put("tenant_id", scope.tenant().value());
             profile.put("token", token.reveal());
-            for (Map.Entry<String, String> part : Map.of(
-                            "workspace", scope.workspace().value(),
-                            "project", scope.project().value())
-                    .entrySet()) {
-                profile.putObject(part.getKey())
-                        .put("id", part.getValue())
-                        .put("slug", part.getValue())
-                        .put("name", part.getValue());
-            }
+            write(profile.putObject("workspace"), around.workspace());
+            write(profile.putObject("project"), around.project());
             return new JsonText(file.toString());
+        }
+
+        private static void write(ObjectNode part, ProjectSettings.Named named) {
+            part.put("id", named.id()).put("slug", named.slug()).put("name", named.name());
         }
 
         @Override

@@ -85,7 +85,7 @@ public final class ProjectDoor {
                         .map(scope -> new Inside(holder.caller.inProject(scope), scope))
                         .orElseThrow(Refusal::notFound))
                 .call(inside -> wish.action()
-                        .map(action -> decisions.decide(
+                        .<Uni<?>>map(action -> decisions.decide(
                                 question(inside, action, wish),
                                 inside.auditContext(wish.requestId(), wish.traceparent())))
                         .orElseGet(() -> Uni.createFrom().voidItem()));

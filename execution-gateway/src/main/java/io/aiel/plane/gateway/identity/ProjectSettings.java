@@ -49,8 +49,17 @@ public final class ProjectSettings {
         this.lookupTimeout = config.lookupTimeout();
     }
 
+    /** A workspace or project, as people know it. */
+    record Named(String id, String slug, String name) {
+        private static final Named NOBODYS = new Named("", "", "");
+    }
+
+    /** Where code runs that may ask the plane's own API. */
+    record Surroundings(Named workspace, Named project) {}
+
     private record Known(
-            String workspace,
+            Named workspace,
+            Named project,
             boolean strictOutput,
             boolean workerApi,
             String runtime,
@@ -62,9 +71,11 @@ public final class ProjectSettings {
         return find(scope.project()).map(found -> found.map(Known::strictOutput).orElse(true));
     }
 
-    /** Whether the code of the project's executions may ask the plane's own API. */
-    Uni<Boolean> workerApi(ProjectScope scope) {
-        return find(scope.project()).map(found -> found.map(Known::workerApi).orElse(false));
+    /** There, if the code of the project's executions may ask the plane's own API. */
+    Uni<Optional<Surroundings>> workerApi(ProjectScope scope) {
+        return find(scope.project())
+                .map(found -> found.filter(Known::workerApi)
+                        .map(known -> new Surroundings(known.workspace(), known.project())));
     }
 
     /**
@@ -78,7 +89,7 @@ public final class ProjectSettings {
     /** The origins whose pages may call the project's HTTP handlers; empty for a project that is not there, too. */
     Uni<Set<String>> origins(WorkspaceId workspace, ProjectId project) {
         return find(project)
-                .map(found -> found.filter(settings -> settings.workspace().equals(workspace.value()))
+                .map(found -> found.filter(settings -> settings.workspace().id().equals(workspace.value()))
                         .map(Known::origins)
                         .orElse(Set.of()));
     }
@@ -93,19 +104,27 @@ public final class ProjectSettings {
     }
 
     private Uni<Optional<Known>> lookUp(ProjectId project) {
-        return database.preparedQuery("SELECT workspace_id, settings FROM projects WHERE id = $1")
+        return database.preparedQuery(
+                        "SELECT w.id AS workspace_id, w.slug AS workspace_slug, w.name AS workspace_name, p.id, p.slug, p.name,"
+                                + " p.settings FROM projects p JOIN workspaces w ON w.id = p.workspace_id WHERE p.id = $1")
                 .execute(Tuple.of(project.value()))
                 .map(rows -> {
                     var row = rows.iterator();
                     return row.hasNext() ? Optional.of(row.next()) : Optional.<Row>empty();
                 })
-                .map(row -> row.map(it -> read(it.getString("workspace_id"), it.getString("settings"))))
+                .map(row -> row.map(it -> read(
+                        new Named(
+                                it.getString("workspace_id"),
+                                it.getString("workspace_slug"),
+                                it.getString("workspace_name")),
+                        new Named(it.getString("id"), it.getString("slug"), it.getString("name")),
+                        it.getString("settings"))))
                 .ifNoItem()
                 .after(lookupTimeout)
                 .fail();
     }
 
-    private static Known read(String workspace, String settings) {
+    private static Known read(Named workspace, Named project, String settings) {
         try {
             JsonNode read = JSON.readTree(settings);
             Set<String> origins = new LinkedHashSet<>();
@@ -115,6 +134,7 @@ public final class ProjectSettings {
             callbackHosts.forEach(host -> hosts.add(host.asText()));
             return new Known(
                     workspace,
+                    project,
                     read.path("output_schema").asText().equals("strict"),
                     read.path("worker_api").asBoolean(),
                     runtime(read),
@@ -156,7 +176,7 @@ public final class ProjectSettings {
 
     /** What goes on record of a change: what the plane reads, and nothing else that may stand there. */
     static Map<String, String> facts(String settings) {
-        Known known = read("", settings);
+        Known known = read(Named.NOBODYS, Named.NOBODYS, settings);
         return Map.of(
                 "output_schema",
                 known.strictOutput() ? "strict" : "record",
