@@ -204,6 +204,83 @@ class IntegrationsTest {
     }
 
     @Test
+    void letsCodeAskSlackByThePublishedSdk() throws IOException {
+        HttpServer slack = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 10);
+        slack.createContext("/auth.test", exchange -> {
+            byte[] answer = "{\"ok\": true, \"user\": \"agent\", \"team\": \"plane\"}".getBytes(StandardCharsets.UTF_8);
+            exchange.getResponseHeaders().add("Content-Type", "application/json");
+            exchange.sendResponseHeaders(200, answer.length);
+            exchange.getResponseBody().write(answer);
+            exchange.close();
+        });
+        slack.start();
+        try {
+            project.client()
+                    .send(
+                            "PUT",
+                            project.path() + "/settings",
+                            "{\"worker_api\": true}",
+                            "Content-Type",
+                            "application/json")
+                    .expect(200);
+            project.push(Map.of("entry_point.py", """
+                    import os
+                    from aiel_sdk import AielClient, tool
+                    from aiel_sdk.integrations.slack.remote import RemoteSlack
+
+                    @tool("greet", allowed_actions=("slack.auth_test",))
+                    def greet(ctx, event):
+                        slack = RemoteSlack(AielClient(base_url=os.environ["AIEL_BASE_URL"]), connection_id=event["connection"])
+                        found = slack.auth_test()
+                        return {"user": found.user, "team": found.team}
+                    """));
+            String id = project.connection(
+                    "slack",
+                    Map.of("base_url", "http://localhost:" + slack.getAddress().getPort()),
+                    List.of("slack.auth_test"),
+                    Map.of("bot_token", "xoxb-" + PASSWORD));
+
+            JsonNode greeted = project.tool("greet", Map.of("connection", id)).expect(200);
+
+            assertThat(greeted.path("result"))
+                    .as(greeted.toString())
+                    .isEqualTo(PlaneClient.read("{\"user\": \"agent\", \"team\": \"plane\"}"));
+        } finally {
+            slack.stop(0);
+        }
+    }
+
+    @Test
+    void describesWhatCanBeConnectedBySchemas() {
+        JsonNode providers = project.client()
+                .get(project.path() + "/integration-providers")
+                .expect(200)
+                .path("items");
+
+        assertThat(providers.valueStream().map(one -> one.path("provider").asText()))
+                .containsExactlyInAnyOrder(
+                        "firebase", "http", "jira", "mongodb", "openai", "postgres", "redis", "slack");
+        assertThat(providers).allSatisfy(one -> {
+            assertThat(one.at("/settings/properties")).as(one.toString()).isNotEmpty();
+            assertThat(one.at("/credentials/properties")).isNotEmpty();
+            assertThat(one.path("actions").has(one.path("health_check").asText())
+                            || one.path("provider").asText().equals("http"))
+                    .isTrue();
+            assertThat(one.path("actions"))
+                    .allSatisfy(action ->
+                            assertThat(action.at("/params/type").asText()).isEqualTo("object"));
+        });
+        JsonNode postgres = providers
+                .valueStream()
+                .filter(one -> one.path("provider").asText().equals("postgres"))
+                .findFirst()
+                .orElseThrow();
+        assertThat(postgres.at("/settings/required").toString()).contains("host", "database", "user");
+        assertThat(postgres.at("/actions/postgres.query/params/required").toString())
+                .contains("sql");
+    }
+
+    @Test
     void streamsWhatAModelAnswersToWhoStreamsTheExecution() {
         project.client()
                 .send("PUT", project.path() + "/settings", "{\"worker_api\": true}", "Content-Type", "application/json")

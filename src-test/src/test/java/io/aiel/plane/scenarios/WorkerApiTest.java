@@ -220,7 +220,8 @@ class WorkerApiTest {
         for (String member : List.of("id", "slug", "name")) {
             assertThat(found.path("workspace").path(member)).isEqualTo(workspace.path(member));
             assertThat(found.path("project").path(member))
-                    .isEqualTo(workspace.path("projects")
+                    .isEqualTo(workspace
+                            .path("projects")
                             .valueStream()
                             .filter(each -> each.path("id").asText().equals(project.id()))
                             .findFirst()

@@ -98,8 +98,8 @@ public class ActionFilter {
                     return action.filter(asked -> !asked.deferred())
                             .map(asked -> decide(asked.value(), resource).map(Optional::of))
                             .orElseGet(() -> Uni.createFrom().item(Optional.empty()))
-                            .chain(decision -> inside.map(execution ->
-                                            onRecord(execution, action.orElseThrow().value(), resource, decision))
+                            .chain(decision -> inside.map(execution -> onRecord(
+                                            execution, action.orElseThrow().value(), resource, decision))
                                     .orElseGet(() -> Uni.createFrom().voidItem()));
                 });
     }

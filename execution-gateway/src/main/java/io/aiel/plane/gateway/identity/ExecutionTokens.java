@@ -67,8 +67,8 @@ final class ExecutionTokens implements WorkerApi {
     @Override
     public Uni<Optional<Session>> open(Opening opening) {
         return settings.workerApi(opening.caller().scope())
-                .map(wanted -> wanted.<Session>map(
-                        around -> new Inside(opening, around, clock.instant(), this::connect)))
+                .map(wanted ->
+                        wanted.<Session>map(around -> new Inside(opening, around, clock.instant(), this::connect)))
                 .onFailure()
                 .recoverWithItem(failure -> {
                     LOG.warnf(
@@ -150,8 +150,7 @@ final class ExecutionTokens implements WorkerApi {
         private final PlaneAccess access;
         private volatile boolean over;
 
-        private Inside(
-                Opening opening, ProjectSettings.Surroundings around, Instant now, Connect connect) {
+        private Inside(Opening opening, ProjectSettings.Surroundings around, Instant now, Connect connect) {
             this.opening = opening;
             this.caller = caller(opening, now.plus(opening.timeout()).plus(GRACE));
             this.access = new PlaneAccess(limit -> connect.open(this, limit), credentials(around));

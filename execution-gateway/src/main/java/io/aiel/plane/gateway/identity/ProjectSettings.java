@@ -194,7 +194,7 @@ public final class ProjectSettings {
 
     /** The worker bundle that settings name, or the one of a project that names none. */
     static String runtime(String settings) {
-        return read("", settings).runtime();
+        return read(Named.NOBODYS, Named.NOBODYS, settings).runtime();
     }
 
     private static String runtime(JsonNode settings) {

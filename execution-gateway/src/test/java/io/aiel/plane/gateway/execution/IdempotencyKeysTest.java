@@ -130,6 +130,9 @@ class IdempotencyKeysTest extends ExecutionsOnPostgres {
         await(server.close(await(server.admit(again, yesterday)).orElseThrow()));
         await(server.close(await(server.admit(never, yesterday)).orElseThrow()));
         await(server.admit(running, yesterday));
+        IdempotencyClaim kept = newClaim();
+        await(server.close(await(server.admit(kept, Instant.now().minus(Duration.ofHours(23))))
+                .orElseThrow()));
         assertThat(await(server.keys.find(again.key()))).isEmpty();
 
         Started second = await(server.admit(again, Instant.now())).orElseThrow();
@@ -138,6 +141,7 @@ class IdempotencyKeysTest extends ExecutionsOnPostgres {
         assertThat(await(server.keys.find(again.key())))
                 .contains(new IdempotencyKeys.Use.Running(again.fingerprint(), second.id()));
         assertThat(keptKeys(never)).isZero();
+        assertThat(await(server.keys.find(kept.key()))).as("for a day").isPresent();
         assertThat(keptKeys(running)).as("what still runs keeps its key").isEqualTo(1);
         assertThat(await(server.admit(running, Instant.now()))).isEmpty();
     }

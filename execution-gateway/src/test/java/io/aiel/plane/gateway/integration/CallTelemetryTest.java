@@ -2,6 +2,7 @@ package io.aiel.plane.gateway.integration;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.aiel.plane.gateway.KeptSpans;
 import io.aiel.plane.vocabulary.Digest;
 import io.aiel.plane.vocabulary.ExecutionId;
 import io.aiel.plane.vocabulary.ProjectId;
@@ -14,14 +15,8 @@ import io.opentelemetry.api.trace.SpanKind;
 import io.opentelemetry.api.trace.StatusCode;
 import io.opentelemetry.api.trace.Tracer;
 import io.opentelemetry.context.Context;
-import io.opentelemetry.sdk.common.CompletableResultCode;
-import io.opentelemetry.sdk.trace.SdkTracerProvider;
 import io.opentelemetry.sdk.trace.data.SpanData;
-import io.opentelemetry.sdk.trace.export.SimpleSpanProcessor;
-import io.opentelemetry.sdk.trace.export.SpanExporter;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
@@ -29,35 +24,14 @@ import org.junit.jupiter.api.Test;
 
 /** The span and the figures of a call. */
 class CallTelemetryTest {
-    private final List<SpanData> spans = new ArrayList<>();
-    private final SdkTracerProvider provider = SdkTracerProvider.builder()
-            .addSpanProcessor(SimpleSpanProcessor.create(new Kept()))
-            .build();
-    private final Tracer tracer = provider.get("test");
+    private final KeptSpans spans = new KeptSpans();
+    private final Tracer tracer = spans.getTracer("test");
     private final SimpleMeterRegistry meters = new SimpleMeterRegistry();
     private final CallTelemetry telemetry = new CallTelemetry(tracer, meters);
 
-    private final class Kept implements SpanExporter {
-        @Override
-        public CompletableResultCode export(Collection<SpanData> ended) {
-            spans.addAll(ended);
-            return CompletableResultCode.ofSuccess();
-        }
-
-        @Override
-        public CompletableResultCode flush() {
-            return CompletableResultCode.ofSuccess();
-        }
-
-        @Override
-        public CompletableResultCode shutdown() {
-            return CompletableResultCode.ofSuccess();
-        }
-    }
-
     @AfterEach
     void close() {
-        provider.close();
+        spans.close();
     }
 
     private static ActionCalls.Call call(String action, ExecutionId execution) {
@@ -91,8 +65,8 @@ class CallTelemetryTest {
     }
 
     private SpanData only() {
-        assertThat(spans).hasSize(1);
-        return spans.getFirst();
+        assertThat(spans.ended()).hasSize(1);
+        return spans.ended().getFirst();
     }
 
     private static List<String> attributes(SpanData span) {

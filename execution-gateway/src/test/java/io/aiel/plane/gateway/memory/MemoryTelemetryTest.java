@@ -3,19 +3,29 @@ package io.aiel.plane.gateway.memory;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.aiel.plane.gateway.KeptSpans;
 import io.aiel.plane.gateway.http.Refusal;
 import io.aiel.plane.vocabulary.ErrorCode;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
-import io.opentelemetry.api.OpenTelemetry;
+import io.opentelemetry.api.trace.Span;
+import io.opentelemetry.api.trace.StatusCode;
 import io.opentelemetry.context.Context;
+import io.opentelemetry.sdk.trace.data.SpanData;
 import io.smallrye.mutiny.Uni;
 import java.util.function.Supplier;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 /** Memory calls are counted by what they were and how they ended. */
 class MemoryTelemetryTest {
     private final SimpleMeterRegistry meters = new SimpleMeterRegistry();
-    private final MemoryTelemetry telemetry = new MemoryTelemetry(OpenTelemetry.noop(), meters);
+    private final KeptSpans spans = new KeptSpans();
+    private final MemoryTelemetry telemetry = new MemoryTelemetry(spans, meters);
+
+    @AfterEach
+    void close() {
+        spans.close();
+    }
 
     private <T> Uni<T> watched(Supplier<Uni<T>> work) {
         return telemetry.watched("append", Context.root(), work);
@@ -27,6 +37,36 @@ class MemoryTelemetryTest {
                 .tag("outcome", outcome)
                 .timer();
         return timer == null ? 0 : timer.count();
+    }
+
+    /** Seen to fail: with a parent of its own. */
+    @Test
+    void isASpanOfTheExecutionAndSaysNothingOfWhatIsRemembered() {
+        Span worker = spans.getTracer("test").spanBuilder("plane.worker").startSpan();
+        Context execution = Context.root().with(worker);
+
+        telemetry
+                .watched("append", execution, () -> Uni.createFrom().item("canary"))
+                .await()
+                .indefinitely();
+        assertThatThrownBy(() -> telemetry
+                        .watched(
+                                "get",
+                                execution,
+                                () -> Uni.createFrom().failure(new Refusal(ErrorCode.QUOTA_EXCEEDED, "canary")))
+                        .await()
+                        .indefinitely())
+                .isInstanceOf(Refusal.class);
+
+        assertThat(spans.ended()).extracting(SpanData::getName).containsExactly("memory.append", "memory.get");
+        assertThat(spans.ended()).allSatisfy(span -> {
+            assertThat(span.getParentSpanId()).isEqualTo(worker.getSpanContext().getSpanId());
+            assertThat(span.getTraceId()).isEqualTo(worker.getSpanContext().getTraceId());
+            assertThat(span.toString()).doesNotContain("canary");
+        });
+        assertThat(spans.ended())
+                .extracting(span -> span.getStatus().getStatusCode())
+                .containsExactly(StatusCode.UNSET, StatusCode.ERROR);
     }
 
     @Test
