@@ -125,6 +125,8 @@ def look(ctx, e):
             self.assertEqual(64003, seen["uid"])
         self.assertEqual(os.geteuid() != 0 or self.as_uid is not None, report["user_namespace"])
         self.assertTrue(report["pivot_root"] and report["no_new_privs"] and report["seccomp"] == "default")
+        digests = [report["seccomp_digest"]] + list(report["seccomp_digests"].values())
+        self.assertEqual(len(report["profiles"]), len(set(digests)), "each profile's filter has a digest of its own")
 
 
 class LeftoversMixin:

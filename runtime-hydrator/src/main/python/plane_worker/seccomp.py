@@ -189,10 +189,10 @@ def program(own_pid, profile="default", scratch=True):
     return b"".join(code)
 
 
-def digest(scratch=True):
+def digest(profile="default", scratch=True):
     """What the filter is, in a few characters: a hash of its bytes (those of process 1, where the process's id is in them)."""
     import hashlib
-    return "sha256:" + hashlib.sha256(program(1, scratch=scratch)).hexdigest()
+    return "sha256:" + hashlib.sha256(program(1, profile, scratch)).hexdigest()
 
 
 class _Program(ctypes.Structure):

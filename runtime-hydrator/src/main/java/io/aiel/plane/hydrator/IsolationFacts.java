@@ -10,14 +10,22 @@ import io.aiel.plane.vocabulary.JsonText;
 final class IsolationFacts {
     private static final JsonMapper JSON = new JsonMapper();
 
+    /** Of the filters of all profiles but the default. */
+    private static final String DIGESTS = "seccomp_digests";
+
     private IsolationFacts() {}
 
     /** The same facts for a worker of this profile. */
     static JsonText of(JsonText zygote, Profile profile) {
-        if (profile == Profile.DEFAULT || !(read(zygote) instanceof ObjectNode facts)) {
+        if (!(read(zygote) instanceof ObjectNode facts)) {
             return zygote;
         }
-        facts.put("seccomp", profile.wireName());
+        JsonNode digests = facts.path(DIGESTS);
+        facts.remove(DIGESTS);
+        if (profile != Profile.DEFAULT) {
+            facts.put("seccomp", profile.wireName());
+            facts.set("seccomp_digest", digests.path(profile.wireName()));
+        }
         if (profile.network()) {
             facts.put("network", "egress proxy");
         }

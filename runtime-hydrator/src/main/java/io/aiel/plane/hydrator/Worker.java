@@ -72,6 +72,8 @@ final class Worker {
     private final int slot;
     private final Profile profile;
     private final Zygote zygote;
+    /** The zygote's walls, with what this worker's profile changes. */
+    private final JsonText isolation;
     private final SnapshotStore.Lease snapshot;
     private final Owner owner;
     private final HydratorSettings settings;
@@ -105,6 +107,7 @@ final class Worker {
         this.slot = slot;
         this.profile = profile;
         this.zygote = zygote;
+        this.isolation = IsolationFacts.of(zygote.isolation(), profile);
         this.snapshot = snapshot;
         this.owner = owner;
         this.settings = settings;
@@ -327,7 +330,7 @@ final class Worker {
                 settings.egress(),
                 job.request().plane().map(PlaneAccess::door));
         try {
-            job.tellStarted(id, isolation(), cold);
+            job.tellStarted(id, isolation, cold);
             grantEgress(grant);
             wire.send(job);
             if (job.cancelRequested()) {
@@ -386,11 +389,6 @@ final class Worker {
     private boolean networkHolds() {
         EgressChannel channel = egress;
         return !profile.network() || (channel != null && channel.isOpen());
-    }
-
-    /** The zygote's walls, with what this worker's profile changes. */
-    private JsonText isolation() {
-        return IsolationFacts.of(zygote.isolation(), profile);
     }
 
     private ExecutionOutcome answer(Job job, WorkerEvent.Result result) {

@@ -384,7 +384,7 @@ class EscapesTest {
                 String end = answer.json().path("ok").asBoolean() ? "OK" : answer.errorCode();
                 ends.put(name, end);
                 String tier = answer.json().at("/meta/isolation/tier").asText();
-                boolean serversWord = Set.of("namespaces", "restricted").contains(tier)
+                boolean serversWord = Set.of("namespaces", "restricted", "gvisor").contains(tier)
                         && answer.executionId().startsWith("exec_");
                 if (!Set.of("OK", "WORKER_LOST").contains(end) || !serversWord) {
                     wrong.add("after " + name + ": " + answer);
