@@ -136,15 +136,15 @@ final class CredentialsInUse implements AutoCloseable {
         connectStores();
     }
 
+    /** What is not HTTP. MongoDB's password is sealed, opened and given to the driver, and not more: the server speaks no word of MongoDB. */
     private void connectStores() {
+        Map<String, Object> mongo = new LinkedHashMap<>(store(lettingIn.port()));
+        mongo.putAll(Map.of("database", "shop", "user", "agent"));
+        connect("mongodb", "mongodb.ping", mongo, Map.of("password", secret("MongoDB's password")), Map.of());
         Map<String, String> redis = Map.of("password", secret("Redis' password"));
         for (EchoingRedis each : List.of(refusing, lettingIn)) {
             connect("redis", "redis.get", store(each.port()), redis, Map.of("key", "x"));
         }
-        // It speaks no word of MongoDB, so nothing comes of it; and by SCRAM no password is sent to anybody.
-        Map<String, Object> mongo = new LinkedHashMap<>(store(lettingIn.port()));
-        mongo.putAll(Map.of("database", "shop", "user", "agent"));
-        connect("mongodb", "mongodb.ping", mongo, Map.of("password", secret("MongoDB's password")), Map.of());
     }
 
     private static Map<String, Object> store(int port) {

@@ -263,8 +263,7 @@ class IntegrationsTest {
         assertThat(providers).allSatisfy(one -> {
             assertThat(one.at("/settings/properties")).as(one.toString()).isNotEmpty();
             assertThat(one.at("/credentials/properties")).isNotEmpty();
-            assertThat(one.path("actions").has(one.path("health_check").asText())
-                            || one.path("provider").asText().equals("http"))
+            assertThat(one.path("actions").has(one.path("health_check").asText()))
                     .isTrue();
             assertThat(one.path("actions"))
                     .allSatisfy(action ->

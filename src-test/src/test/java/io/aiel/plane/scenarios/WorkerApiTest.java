@@ -165,8 +165,12 @@ class WorkerApiTest {
         assertThat(records)
                 .filteredOn(one -> one.at("/event/type").asText().equals("io.aiel.plane.execution.called.v1"))
                 .singleElement()
-                .satisfies(
-                        one -> assertThat(one.at("/event/data/action").asText()).isEqualTo("auth.me"));
+                .satisfies(one -> {
+                    assertThat(one.at("/event/data/action").asText()).isEqualTo("auth.me");
+                    assertThat(one.at("/event/data").has("decision_id"))
+                            .as("no policy is asked")
+                            .isFalse();
+                });
     }
 
     @Test

@@ -37,22 +37,17 @@ class InputCheckTest {
                 .isEmpty();
     }
 
-    /** Of draft 7 none of them means anything. Seen to fail: with the dialect of draft 7. */
+    /** To draft 7 the first three keywords mean nothing. */
     @Test
     void readsSchemasByTheDraftOf2020() throws Exception {
-        assertThat(problems("{'prefixItems': [{'type': 'integer'}], 'items': false}", "['one', 2]"))
+        assertThat(problems("{'prefixItems': [{'type': 'integer'}]}", "['one', 2]"))
                 .extracting(InputProblem::pointer)
-                .containsExactlyInAnyOrder("/0", "/1");
+                .containsExactly("/0");
         assertThat(problems(
                         "{'allOf': [{'properties': {'a': true}}], 'unevaluatedProperties': false}", "{'a': 1, 'b': 2}"))
                 .hasSize(1);
         assertThat(problems("{'dependentRequired': {'card': ['address']}}", "{'card': '4111'}"))
                 .hasSize(1);
-        assertThat(problems(
-                        "{'$defs': {'n': {'type': 'integer'}}, 'properties': {'a': {'$ref': '#/$defs/n'}}}",
-                        "{'a': 'x'}"))
-                .extracting(InputProblem::pointer)
-                .containsExactly("/a");
     }
 
     @Test

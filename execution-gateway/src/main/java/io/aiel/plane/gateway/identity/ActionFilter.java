@@ -94,13 +94,18 @@ public class ActionFilter {
                 })
                 .chain(caller -> locate(caller, request.getUriInfo().getPathParameters()))
                 .chain(() -> {
+                    boolean deferred = action.orElseThrow().deferred();
+                    if (deferred && inside.isEmpty()) {
+                        return Uni.createFrom().voidItem();
+                    }
+                    String asked = action.orElseThrow().value();
                     String resource = resource(method, request.getUriInfo().getPathParameters());
-                    return action.filter(asked -> !asked.deferred())
-                            .map(asked -> decide(asked.value(), resource).map(Optional::of))
-                            .orElseGet(() -> Uni.createFrom().item(Optional.empty()))
-                            .chain(decision -> inside.map(execution -> onRecord(
-                                            execution, action.orElseThrow().value(), resource, decision))
-                                    .orElseGet(() -> Uni.createFrom().voidItem()));
+                    Uni<Optional<Decision.Allow>> decided = deferred
+                            ? Uni.createFrom().item(Optional.empty())
+                            : decide(asked, resource).map(Optional::of);
+                    return inside.isEmpty()
+                            ? decided.replaceWithVoid()
+                            : decided.chain(decision -> onRecord(inside.get(), asked, resource, decision));
                 });
     }
 
@@ -186,8 +191,8 @@ public class ActionFilter {
     /** The names in the templates of its path, as they stand there, without those that are told apart. */
     private static List<String> parameters(Method method) {
         return Stream.of(method.getDeclaringClass(), method)
+                .filter(element -> element.isAnnotationPresent(Path.class))
                 .map(element -> element.getAnnotation(Path.class))
-                .filter(Objects::nonNull)
                 .flatMap(path -> PARAMETER.matcher(path.value()).results())
                 .map(found -> found.group(1))
                 .filter(name -> !name.equals(WORKSPACE) && !name.equals(PROJECT))

@@ -39,7 +39,6 @@ class MemoryTelemetryTest {
         return timer == null ? 0 : timer.count();
     }
 
-    /** Seen to fail: with a parent of its own. */
     @Test
     void isASpanOfTheExecutionAndSaysNothingOfWhatIsRemembered() {
         Span worker = spans.getTracer("test").spanBuilder("plane.worker").startSpan();
