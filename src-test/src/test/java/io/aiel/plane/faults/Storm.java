@@ -6,12 +6,14 @@ import io.aiel.plane.fixtures.Form;
 import io.aiel.plane.fixtures.PackagedPlane;
 import io.aiel.plane.fixtures.Waiting;
 import java.time.Duration;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
-import java.util.TreeMap;
+import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
@@ -21,13 +23,14 @@ import java.util.concurrent.TimeUnit;
 
 /**
  * Kills and freezes the parts of a plane at random, and brings each back after a while, as whoever runs it would. Several may be away
- * at once; one is not hit again before it is back. Used by one thread.
+ * at once; one is not hit again before it is back. Each is killed once before chance alone decides. Used by one thread.
  */
 final class Storm implements AutoCloseable {
     private static final Duration BACK = Duration.ofMinutes(5);
+    private static final Duration CANDIDATES_LIMIT = Duration.ofSeconds(30);
 
     /** What is hit. */
-    private enum Part {
+    enum Part {
         SERVER,
         ZYGOTE,
         WORKER,
@@ -41,7 +44,7 @@ final class Storm implements AutoCloseable {
     private final ExecutorService repairs = Executors.newVirtualThreadPerTaskExecutor();
     private final Map<Part, Future<?>> away = new EnumMap<>(Part.class);
     private final List<Future<?>> all = new ArrayList<>();
-    private final Map<String, Integer> done = new TreeMap<>();
+    private final Map<String, Integer> done = new ConcurrentSkipListMap<>();
     private final CountDownLatch never = new CountDownLatch(1);
 
     Storm(PackagedPlane plane, Backends backends, long seed) {
@@ -50,7 +53,7 @@ final class Storm implements AutoCloseable {
         this.random = new SplittableRandom(seed);
     }
 
-    /** How often what happened. */
+    /** How often what happened; complete once it has settled. */
     Map<String, Integer> done() {
         return done;
     }
@@ -58,10 +61,13 @@ final class Storm implements AutoCloseable {
     /** Lets something happen every few seconds for this long. */
     void rage(Duration length) throws InterruptedException {
         long end = System.nanoTime() + length.toNanos();
+        Deque<Part> unhurt = new ArrayDeque<>(List.of(Part.values()));
         while (System.nanoTime() < end) {
             idle(random.nextInt(5_000, 15_000));
-            Part part = Part.values()[random.nextInt(Part.values().length)];
-            boolean frozen = random.nextInt(3) == 0;
+            Part chosen = Part.values()[random.nextInt(Part.values().length)];
+            boolean freezes = random.nextInt(3) == 0;
+            Part part = unhurt.isEmpty() ? chosen : unhurt.getFirst();
+            boolean frozen = unhurt.isEmpty() && freezes;
             int outage = frozen ? freeze() : random.nextInt(500, 6_000);
             Future<?> before = away.get(part);
             if (before != null && !before.isDone()) {
@@ -69,9 +75,11 @@ final class Storm implements AutoCloseable {
             }
             String what = part + (frozen ? " frozen for " + outage + " ms" : " killed");
             System.out.println("storm: " + what);
-            done.merge(part + (frozen ? " frozen" : " killed"), 1, Integer::sum);
+            unhurt.remove(part);
             Future<?> repair = repairs.submit(() -> {
-                happen(part, frozen, outage);
+                if (happen(part, frozen, outage)) {
+                    done.merge(part + (frozen ? " frozen" : " killed"), 1, Integer::sum);
+                }
                 return null;
             });
             away.put(part, repair);
@@ -92,7 +100,8 @@ final class Storm implements AutoCloseable {
         }
     }
 
-    private void happen(Part part, boolean frozen, int outage) throws InterruptedException {
+    /** Whether there was something that it could happen to. */
+    private boolean happen(Part part, boolean frozen, int outage) throws InterruptedException {
         switch (part) {
             case KAFKA -> happen(backends.kafka(), frozen, outage);
             case POSTGRES -> happen(backends.postgres(), frozen, outage);
@@ -105,17 +114,30 @@ final class Storm implements AutoCloseable {
                 }
             }
             case ZYGOTE, WORKER -> {
-                List<ProcessHandle> candidates = part == Part.ZYGOTE ? zygotes(plane) : workers(plane);
-                if (!candidates.isEmpty()) {
-                    ProcessHandle one = candidates.get(Math.floorMod(outage, candidates.size()));
-                    if (frozen) {
-                        freeze(one, outage);
-                    } else {
-                        one.destroyForcibly();
-                    }
+                List<ProcessHandle> candidates = candidates(part);
+                if (candidates.isEmpty()) {
+                    return false;
+                }
+                ProcessHandle one = candidates.get(Math.floorMod(outage, candidates.size()));
+                if (frozen) {
+                    freeze(one, outage);
+                } else {
+                    one.destroyForcibly();
                 }
             }
         }
+        return true;
+    }
+
+    /** There are none for a while after the server was hit. */
+    private List<ProcessHandle> candidates(Part part) throws InterruptedException {
+        long end = System.nanoTime() + CANDIDATES_LIMIT.toNanos();
+        List<ProcessHandle> found = part == Part.ZYGOTE ? zygotes(plane) : workers(plane);
+        while (found.isEmpty() && System.nanoTime() < end) {
+            idle(200);
+            found = part == Part.ZYGOTE ? zygotes(plane) : workers(plane);
+        }
+        return found;
     }
 
     private void happen(Backends.Server server, boolean frozen, int outage) throws InterruptedException {

@@ -57,6 +57,14 @@ class StormTest {
                 storm.rage(length);
                 storm.settle();
                 faults = storm.done();
+                assertThat(faults.keySet())
+                        .as("each part was killed")
+                        .contains(
+                                "KAFKA killed",
+                                "POSTGRES killed",
+                                "SERVER killed",
+                                "WORKER killed",
+                                "ZYGOTE killed");
                 for (Project project : projects) {
                     Waiting.until(SETTLED, () -> works(project), Boolean::booleanValue, "a plane that works again");
                 }

@@ -311,7 +311,9 @@ class EscapesTest {
             boolean tooMuch = result.has("limit")
                     && result.path("made").asLong() > result.path("limit").asLong();
             String wanted = CODES.getOrDefault(name, end);
-            if (tooMuch || !end.equals(wanted) || !(end.equals("OK") || ENDS.contains(end))) {
+            // Which of the two comes first depends on the tier's memory.
+            boolean untold = name.equals("wide_result") && !Set.of("MEMORY_LIMIT", "OUTPUT_LIMIT").contains(end);
+            if (tooMuch || untold || !end.equals(wanted) || !(end.equals("OK") || ENDS.contains(end))) {
                 wrong.add(name + " ended in " + end + ": "
                         + answer.text().substring(0, Math.min(400, answer.text().length())));
             }

@@ -61,13 +61,28 @@ class ObservabilityTest {
 
     @Test
     void saysHowTheRunWasIsolatedAndWhatItUsed() {
-        JsonNode meta = project.tool("trace", Map.of()).expect(200).path("meta");
+        Answer run = project.tool("trace", Map.of());
+        JsonNode meta = run.expect(200).path("meta");
 
         assertThat(meta.at("/isolation/tier").asText()).isEqualTo("namespaces");
         assertThat(meta.at("/isolation/no_new_privs").asBoolean()).isTrue();
         assertThat(meta.at("/isolation/namespaces")).isNotEmpty();
         assertThat(meta.at("/usage/wall_ms").isNumber()).isTrue();
         assertThat(meta.at("/usage/max_rss_bytes").asLong()).isPositive();
+        assertThat(project.execution(run.executionId()).path("isolation"))
+                .as("in the execution's row")
+                .isEqualTo(meta.path("isolation"));
+        assertThat(project.auditOf(
+                        run.executionId(),
+                        list -> list.stream()
+                                .anyMatch(record -> record.toString().contains("execution.finished")),
+                        Duration.ofSeconds(20)))
+                .filteredOn(record ->
+                        record.at("/event/type").asText().equals("io.aiel.plane.execution.finished.v1"))
+                .singleElement()
+                .satisfies(record -> assertThat(record.at("/event/data/isolation"))
+                        .as("on record")
+                        .isEqualTo(meta.path("isolation")));
     }
 
     @Test

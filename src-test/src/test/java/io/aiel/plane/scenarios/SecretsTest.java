@@ -73,7 +73,9 @@ class SecretsTest {
         secrets.put("a result", text("cnry-result-Jt63vBqH0e"));
         push(project);
         stores.passwords().forEach((user, password) -> secrets.put("PostgreSQL's password of " + user, text(password)));
-        secrets.put("the key of signed URLs", signingKey());
+        secrets.put("the key of signed URLs", key("signing-key"));
+        secrets.put("the key of callbacks' secrets", key("sealing-key"));
+        secrets.put("the key of credentials", key("credentials-keys"));
         for (String name : List.of("the development token", "a user's token", "a service's token", "a revoked token")) {
             misplace(project, name, new String(secrets.get(name), StandardCharsets.UTF_8));
         }
@@ -168,10 +170,10 @@ class SecretsTest {
         client.delete(project.path() + "/files/other.py").expect(200);
     }
 
-    private static byte[] signingKey() throws IOException {
+    private static byte[] key(String file) throws IOException {
         return HexFormat.of()
-                .parseHex(Files.readString(plane.dataDirectory().resolve("signing-key"))
-                        .strip());
+                .parseHex(
+                        Files.readString(plane.dataDirectory().resolve(file)).strip());
     }
 
     /** The same secret wherever a confused or careless client may put it. */

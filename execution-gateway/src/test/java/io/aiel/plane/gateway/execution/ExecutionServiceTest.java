@@ -27,6 +27,8 @@ import java.util.OptionalInt;
 import java.util.concurrent.CompletableFuture;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /**
  * The order of the one sequence, and that nothing gets out of it: what is denied or not recorded does not run, what is admitted
@@ -137,14 +139,27 @@ class ExecutionServiceTest extends ExecutionsOnFakes {
         assertThat(live.size()).isZero();
     }
 
-    @Test
-    void takesNothingWhenTheBacklogIsFull() throws Exception {
-        backlog = 0.95;
+    @ParameterizedTest
+    @CsvSource({"0.80, AUDIT_BACKLOG", "0.94, AUDIT_BACKLOG", "0.95, NOT_READY", "1.2, NOT_READY"})
+    void takesNothingWhenTheBacklogIsNearlyFullAndSaysWhich(double fill, ErrorCode code) throws Exception {
+        backlog = fill;
 
         UniAssertSubscriber<ExecutionAnswer> call = execute(INVOKE);
 
-        assertThat(call.awaitItem().getItem()).isInstanceOf(ExecutionAnswer.Refused.class);
+        assertThat(call.awaitItem().getItem()).isInstanceOfSatisfying(ExecutionAnswer.Refused.class, refused -> {
+            assertThat(refused.code()).isEqualTo(code);
+            assertThat(refused.retryAfter()).isPresent();
+        });
         assertThat(written).isEmpty();
+    }
+
+    @Test
+    void takesWhatComesBelowThat() throws Exception {
+        backlog = 0.79;
+
+        execute(INVOKE);
+
+        assertThat(written).isNotEmpty();
     }
 
     @Test
