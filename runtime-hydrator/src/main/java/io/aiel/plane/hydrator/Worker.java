@@ -74,6 +74,7 @@ final class Worker {
     private final Zygote zygote;
     /** The zygote's walls, with what this worker's profile changes. */
     private final JsonText isolation;
+
     private final SnapshotStore.Lease snapshot;
     private final Owner owner;
     private final HydratorSettings settings;

@@ -6,8 +6,9 @@ import io.aiel.plane.vocabulary.JsonText;
 import org.junit.jupiter.api.Test;
 
 class IsolationFactsTest {
-    private static final JsonText ZYGOTE = new JsonText("{\"tier\":\"namespaces\",\"seccomp\":\"default\",\"seccomp_digest\":\"sha256:00\","
-            + "\"seccomp_digests\":{\"network\":\"sha256:11\",\"subprocess\":\"sha256:22\"},\"profiles\":[\"default\",\"network\",\"subprocess\"]}");
+    private static final JsonText ZYGOTE = new JsonText(
+            "{\"tier\":\"namespaces\",\"seccomp\":\"default\",\"seccomp_digest\":\"sha256:00\","
+                    + "\"seccomp_digests\":{\"network\":\"sha256:11\",\"subprocess\":\"sha256:22\"},\"profiles\":[\"default\",\"network\",\"subprocess\"]}");
 
     @Test
     void leavesTheDefaultAsItIsWithoutWhatConcernsOthers() {

@@ -59,12 +59,7 @@ class StormTest {
                 faults = storm.done();
                 assertThat(faults.keySet())
                         .as("each part was killed")
-                        .contains(
-                                "KAFKA killed",
-                                "POSTGRES killed",
-                                "SERVER killed",
-                                "WORKER killed",
-                                "ZYGOTE killed");
+                        .contains("KAFKA killed", "POSTGRES killed", "SERVER killed", "WORKER killed", "ZYGOTE killed");
                 for (Project project : projects) {
                     Waiting.until(SETTLED, () -> works(project), Boolean::booleanValue, "a plane that works again");
                 }

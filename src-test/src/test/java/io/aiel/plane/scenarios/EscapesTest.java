@@ -312,7 +312,8 @@ class EscapesTest {
                     && result.path("made").asLong() > result.path("limit").asLong();
             String wanted = CODES.getOrDefault(name, end);
             // Which of the two comes first depends on the tier's memory.
-            boolean untold = name.equals("wide_result") && !Set.of("MEMORY_LIMIT", "OUTPUT_LIMIT").contains(end);
+            boolean untold = name.equals("wide_result")
+                    && !Set.of("MEMORY_LIMIT", "OUTPUT_LIMIT").contains(end);
             if (tooMuch || untold || !end.equals(wanted) || !(end.equals("OK") || ENDS.contains(end))) {
                 wrong.add(name + " ended in " + end + ": "
                         + answer.text().substring(0, Math.min(400, answer.text().length())));
@@ -386,8 +387,9 @@ class EscapesTest {
                 String end = answer.json().path("ok").asBoolean() ? "OK" : answer.errorCode();
                 ends.put(name, end);
                 String tier = answer.json().at("/meta/isolation/tier").asText();
-                boolean serversWord = Set.of("namespaces", "restricted", "gvisor").contains(tier)
-                        && answer.executionId().startsWith("exec_");
+                boolean serversWord =
+                        Set.of("namespaces", "restricted", "gvisor").contains(tier)
+                                && answer.executionId().startsWith("exec_");
                 if (!Set.of("OK", "WORKER_LOST").contains(end) || !serversWord) {
                     wrong.add("after " + name + ": " + answer);
                 }

@@ -104,9 +104,12 @@ class IntegrationFaultsTest {
         List<JsonNode> ends = Waiting.until(
                 LIMIT,
                 () -> new Audit(again.client())
-                        .records("order=oldest&project=" + again.id() + "&type=io.aiel.plane.integration.answered.v1").stream()
-                                .filter(one ->
-                                        one.at("/event/data/connection_id").asText().equals(connection))
+                                .records("order=oldest&project=" + again.id()
+                                        + "&type=io.aiel.plane.integration.answered.v1")
+                                .stream()
+                                .filter(one -> one.at("/event/data/connection_id")
+                                        .asText()
+                                        .equals(connection))
                                 .toList(),
                 found -> !found.isEmpty(),
                 "its record");

@@ -77,8 +77,7 @@ class ObservabilityTest {
                         list -> list.stream()
                                 .anyMatch(record -> record.toString().contains("execution.finished")),
                         Duration.ofSeconds(20)))
-                .filteredOn(record ->
-                        record.at("/event/type").asText().equals("io.aiel.plane.execution.finished.v1"))
+                .filteredOn(record -> record.at("/event/type").asText().equals("io.aiel.plane.execution.finished.v1"))
                 .singleElement()
                 .satisfies(record -> assertThat(record.at("/event/data/isolation"))
                         .as("on record")

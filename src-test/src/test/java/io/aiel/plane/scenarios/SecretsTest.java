@@ -172,8 +172,7 @@ class SecretsTest {
 
     private static byte[] key(String file) throws IOException {
         return HexFormat.of()
-                .parseHex(
-                        Files.readString(plane.dataDirectory().resolve(file)).strip());
+                .parseHex(Files.readString(plane.dataDirectory().resolve(file)).strip());
     }
 
     /** The same secret wherever a confused or careless client may put it. */
