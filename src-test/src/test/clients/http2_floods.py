@@ -1,4 +1,5 @@
-"""Floods of HTTP/2 frames, one kind a connection, against a server of gRPC on this machine; prints what became of each as JSON.
+"""Floods of HTTP/2 frames, one kind a connection, against a server of gRPC on this machine; prints what became of each as JSON,
+and how somebody else was served meanwhile, who asks for health on a connection of its own.
 
 Input: {"host", "port", "token", "kinds": [...], "frames": how many at most}.
 """
@@ -7,8 +8,12 @@ import json
 import socket
 import struct
 import sys
+import threading
+import time
 
+import grpc
 import hpack
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 asked = json.load(sys.stdin)
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -51,18 +56,57 @@ def ended(connection):
 
 
 def counted(seen):
-    """The error code of the last GOAWAY, how many streams were reset, and how many were answered by a head that is all."""
-    code, resets, heads, at = None, 0, 0, 0
+    """The error code of the last GOAWAY, those of the streams' resets, and how many resets, heads that are all, and acknowledged settings."""
+    code, codes, resets, heads, acknowledged, at = None, set(), 0, 0, 0, 0
     while at + 9 <= len(seen):
         length = int.from_bytes(seen[at:at + 3], "big")
         kind = seen[at + 3]
         payload = seen[at + 9:at + 9 + length]
         if kind == 7 and len(payload) >= 8:
             code = int.from_bytes(payload[4:8], "big")
-        resets += kind == 3
+        if kind == RST_STREAM and len(payload) == 4:
+            codes.add(int.from_bytes(payload, "big"))
+        resets += kind == RST_STREAM
         heads += kind == HEADERS and seen[at + 4] & 1
+        acknowledged += kind == SETTINGS and seen[at + 4] & 1
         at += 9 + length
-    return code, resets, heads
+    return {"goaway": code, "reset_codes": sorted(codes), "resets": resets, "heads": heads, "acknowledged": acknowledged}
+
+
+class Neighbour:
+    """Asks for health, again and again, until it is told to end; once at least."""
+
+    def __init__(self):
+        self.slowest, self.answers, self.faults = 0.0, 0, []
+        self.over = threading.Event()
+        self.thread = threading.Thread(target=self.ask)
+
+    def ask(self):
+        with grpc.insecure_channel(f"{asked['host']}:{asked['port']}") as channel:
+            stub = health_pb2_grpc.HealthStub(channel)
+            while True:
+                begun = time.monotonic()
+                try:
+                    status = stub.Check(health_pb2.HealthCheckRequest(), timeout=10).status
+                    self.slowest = max(self.slowest, time.monotonic() - begun)
+                    self.answers += 1
+                    if status != health_pb2.HealthCheckResponse.SERVING:
+                        self.faults.append(health_pb2.HealthCheckResponse.ServingStatus.Name(status))
+                except grpc.RpcError as error:
+                    self.faults.append(error.code().name)
+                if self.over.wait(0.1):
+                    return
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.thread.join()
+
+    def seen(self):
+        return {"answers": self.answers, "slowest": round(self.slowest, 3), "faults": self.faults}
 
 
 def rapid_reset(connection):
@@ -146,9 +190,14 @@ def flood(kind):
     if kind.startswith("many_streams"):
         connection.settimeout(5)
     seen, closed = ended(connection)
-    code, resets, heads = counted(seen)
     connection.close()
-    return {"sent": sent, "closed": closed or broke, "goaway": code, "resets": resets, "heads": heads, "received": len(seen)}
+    return {"sent": sent, "closed": closed or broke, **counted(seen), "received": len(seen)}
 
 
-print(json.dumps({kind: flood(kind) for kind in asked["kinds"]}))
+def watched(kind):
+    with Neighbour() as neighbour:
+        became = flood(kind)
+    return {**became, "neighbour": neighbour.seen()}
+
+
+print(json.dumps({kind: watched(kind) for kind in asked["kinds"]}))

@@ -24,6 +24,15 @@ import org.junit.jupiter.api.extension.ExtendWith;
 class GrpcLimitsTest {
     private static final int MESSAGE_BYTES_MAX = 6 << 20;
 
+    private static final int FRAMES = 20_000;
+    private static final double NEIGHBOUR_SECONDS_MAX = 2;
+
+    /** Error codes of RFC 9113, section 7. */
+    private static final int PROTOCOL_ERROR = 0x1;
+
+    private static final int REFUSED_STREAM = 0x7;
+    private static final int ENHANCE_YOUR_CALM = 0xb;
+
     private PackagedPlane plane;
     private GrpcClient client;
     private Project project;
@@ -81,9 +90,9 @@ class GrpcLimitsTest {
     }
 
     /**
-     * Each flood has a connection of its own. The server ends it, or takes it for what it is; and nobody else hears of it. Seen failing
-     * without the limit on resets: 20,000 were taken, and the connection stayed; and, who acknowledges nothing, without {@code
-     * CallsOfConnection}.
+     * Each flood has a connection of its own. The server ends it and says why, or takes it for what it is; and nobody else hears of it: who asks
+     * for health meanwhile is answered each time, and soon. Seen failing without the limit on resets: 20,000 were taken, and the connection
+     * stayed; and, who acknowledges nothing, without {@code CallsOfConnection}.
      */
     @Test
     void survivesFloodsOfFrames() {
@@ -91,7 +100,7 @@ class GrpcLimitsTest {
         floods.put("host", "127.0.0.1");
         floods.put("port", Integer.parseInt(plane.grpc().replaceFirst(".*:", "")));
         floods.put("token", plane.client().token());
-        floods.put("frames", 20_000);
+        floods.put("frames", FRAMES);
         floods.put(
                 "kinds",
                 List.of(
@@ -116,16 +125,46 @@ class GrpcLimitsTest {
                     .as(ended + " ends the connection: " + seen)
                     .isTrue();
         }
+        for (String calmed : List.of("rapid_reset", "continuations", "empty_continuations", "pings")) {
+            assertThat(seen.path(calmed).path("goaway").asInt(-1))
+                    .as("why the connection of " + calmed + " ends: " + seen)
+                    .isEqualTo(ENHANCE_YOUR_CALM);
+        }
+        assertThat(seen.at("/large_head/goaway").asInt(-1))
+                .as("why the connection of a head that is too large ends: " + seen)
+                .isEqualTo(PROTOCOL_ERROR);
         assertThat(seen.at("/rapid_reset/sent").asInt())
                 .as("streams that could be reset before it ended: " + seen)
-                .isLessThan(20_001);
+                .isLessThan(FRAMES + 1);
         assertThat(seen.at("/many_streams/resets").asInt())
                 .as("streams that were refused: " + seen)
                 .isEqualTo(200);
+        assertThat(seen.at("/many_streams/reset_codes").toString())
+                .as("why they were: " + seen)
+                .isEqualTo("[" + REFUSED_STREAM + "]");
         assertThat(seen.at("/many_streams_unacknowledged/heads").asInt())
                 .as("streams that were answered at once: " + seen)
                 .isEqualTo(200);
+        takesOrEnds(seen, "compressed_head", "resets", 1);
+        takesOrEnds(seen, "settings", "acknowledged", FRAMES + 1);
+        takesOrEnds(seen, "empty_data", "heads", 1);
+        for (var flood : seen.properties()) {
+            JsonNode neighbour = flood.getValue().path("neighbour");
+            String during = "health of the server during " + flood.getKey() + ": " + seen;
+            assertThat(neighbour.path("faults")).as(during).isEmpty();
+            assertThat(neighbour.path("answers").asInt()).as(during).isPositive();
+            assertThat(neighbour.path("slowest").asDouble()).as(during).isLessThan(NEIGHBOUR_SECONDS_MAX);
+        }
         assertThat(invoke(Map.of()).at("/response/result").asInt()).isZero();
         assertThat(plane.client().get("/q/health/ready").status()).isEqualTo(200);
+    }
+
+    /** What costs as much to send as to take: each frame has its answer and no other, or the connection has ended. */
+    private static void takesOrEnds(JsonNode seen, String flood, String answers, int wanted) {
+        JsonNode became = seen.path(flood);
+        assertThat(became.path("closed").asBoolean()
+                        || became.path(answers).asInt() == wanted)
+                .as(flood + " has " + wanted + " " + answers + ", or its connection ends: " + seen)
+                .isTrue();
     }
 }
