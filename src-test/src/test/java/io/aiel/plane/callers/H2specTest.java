@@ -10,6 +10,8 @@ import io.aiel.plane.fixtures.PackagedPlane;
 import io.aiel.plane.fixtures.Project;
 import io.aiel.plane.fixtures.Results;
 import io.aiel.plane.fixtures.SharedPlane;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -30,6 +32,9 @@ import org.junit.jupiter.api.io.TempDir;
 class H2specTest {
     /** 44 of its generic ones, 95 of HTTP/2 and 7 of HPACK. */
     private static final int CASES = 146;
+
+    /** Of what else the server does meanwhile. */
+    private static final long LOG_BYTES_MAX = 4_096;
 
     private static final Duration PATIENCE = Duration.ofSeconds(5);
     private static final Duration LIMIT = Duration.ofMinutes(5);
@@ -53,7 +58,7 @@ class H2specTest {
     Path scratch;
 
     @Test
-    void keepsToTheSpecificationOfHttp2(PackagedPlane plane) {
+    void keepsToTheSpecificationOfHttp2(PackagedPlane plane) throws IOException {
         GrpcClient client = GrpcClient.install();
         Project project = plane.newProject("h2spec-" + Long.toHexString(System.nanoTime()));
         project.push(Map.of("entry_point.py", """
@@ -64,6 +69,8 @@ class H2specTest {
                     return 1
                 """));
 
+        Path log = plane.dataDirectory().resolve("logs/server.log");
+        long logged = Files.size(log);
         H2spec.Report report = H2spec.run(scratch, plane.grpc(), PATIENCE, LIMIT);
 
         Map<String, String> faults = report.cases().stream()
@@ -72,6 +79,7 @@ class H2specTest {
         Results.keep("callers", "h2spec", Map.of("cases", report.cases().size(), "faults", faults));
         assertThat(report.cases()).as(report.printed()).hasSizeGreaterThanOrEqualTo(CASES);
         assertThat(faults).as(report.printed()).containsOnlyKeys(DEVIATIONS.keySet());
+        assertThat(Files.size(log) - logged).as("bytes of log that strangers cause").isLessThan(LOG_BYTES_MAX);
         assertThatItServes(plane, client, project);
     }
 
