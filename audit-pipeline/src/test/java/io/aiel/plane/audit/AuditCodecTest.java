@@ -10,6 +10,10 @@ import io.aiel.plane.vocabulary.EventId;
 import io.aiel.plane.vocabulary.ExecutionId;
 import io.aiel.plane.vocabulary.JsonText;
 import java.nio.charset.StandardCharsets;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -140,6 +144,25 @@ class AuditCodecTest {
             assertThat(record.hash()).isEqualTo(Digest.of(record.canonical().getBytes(StandardCharsets.UTF_8)));
             prev = record.hash();
         }
+    }
+
+    /** Whoever put records in order by their time would have the end of this execution before its beginning. */
+    @Test
+    void keepsTheOrderOfAStreamWhenTheClockIsSetBackAnHour() throws Exception {
+        Instant began = AuditEvents.CLOCK.instant();
+        AuditCodec setBack = new AuditCodec(Clock.fixed(began.minus(Duration.ofHours(1)), ZoneOffset.UTC));
+        AuditChain chain = AuditChain.begin(codec, AuditEvents.CONTEXT, AuditEvents.EXECUTION);
+
+        AuditRecord first = chain.append(AuditEvents.requested());
+        AuditRecord second = AuditChain.resume(setBack, AuditEvents.CONTEXT, chain.position())
+                .append(AuditEvents.finished());
+
+        JsonNode last = JSON.readTree(second.canonical());
+        assertThat(second.sequence()).isEqualTo(first.sequence() + 1);
+        assertThat(last.path("prev").textValue()).isEqualTo(first.hash().value());
+        assertThat(Instant.parse(last.path("time").textValue()))
+                .as("what the clock said then, and not what it should have said")
+                .isEqualTo(began.minus(Duration.ofHours(1)));
     }
 
     @Test

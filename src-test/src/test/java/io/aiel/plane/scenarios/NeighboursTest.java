@@ -25,8 +25,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
 /**
- * While bombs go off in one project, another one's calls are answered. The short form asserts that all of them are; the long form also
- * measures their 99th percentile against that of quiet, for {@code ./plane bench escapes} on a machine with nothing else to do.
+ * While bombs go off in one project, another one's calls are answered: all of them, and at least half of them in a fraction of the time that a bomb
+ * takes, on any machine. {@code ./plane bench escapes}, on a machine with nothing else to do, also compares their 99th percentile with that of quiet.
+ * The goal there is 1.25 times and is missed (docs/sandbox.md), so what is asserted is no promise: it notices when it becomes much worse.
  */
 @Tag("escapes")
 @ExtendWith(SharedPlane.class)
@@ -34,8 +35,14 @@ class NeighboursTest {
     private static final List<String> BOMBS =
             List.of("spin_in_threads", "memory", "threads", "forks", "scratch_full", "printing_raw");
 
+    /** A bomb's deadline; some go off until then. */
+    private static final int BOMB_MS = 3_000;
+
+    /** The largest that was measured on two processors is 1.97. */
+    private static final double RATIO_P99_MAX = 3;
+
     /** What was seen of one stretch of calls. */
-    private record Stretch(double p50, double p99, int refused, int bombs) {}
+    private record Stretch(double p50, double p99, double longest, int refused, int bombs) {}
 
     @Test
     void answersWhileBombsGoOffElsewhere(PackagedPlane plane) throws Exception {
@@ -56,9 +63,12 @@ class NeighboursTest {
         }
 
         Map<String, Map<String, Object>> figures = new LinkedHashMap<>();
+        Map<String, Double> ratios = new LinkedHashMap<>();
         for (String bomb : BOMBS) {
             Stretch quiet = stretch(neighbour, calls);
             Stretch loud = during(attacker, bomb, neighbour, calls);
+            double ratio = Math.round(loud.p99() / quiet.p99() * 100) / 100.0;
+            ratios.put(bomb, ratio);
             figures.put(
                     bomb,
                     Map.of(
@@ -66,14 +76,23 @@ class NeighboursTest {
                             "quiet_p99_ms", quiet.p99(),
                             "p50_ms", loud.p50(),
                             "p99_ms", loud.p99(),
-                            "ratio_p99", Math.round(loud.p99() / quiet.p99() * 100) / 100.0,
+                            "longest_ms", loud.longest(),
+                            "ratio_p99", ratio,
                             "bombs", loud.bombs()));
             assertThat(quiet.refused() + loud.refused())
                     .as("refused during %s", bomb)
                     .isZero();
             assertThat(loud.bombs()).as("%s went off", bomb).isPositive();
+            assertThat(loud.p50())
+                    .as("the median during %s: nobody waits until a bomb has ended", bomb)
+                    .isLessThan(BOMB_MS / 2.0);
         }
         Results.keep("escapes", "neighbours", figures);
+        if (Form.current() == Form.LONG) {
+            assertThat(ratios)
+                    .as("the 99th percentile against that of quiet")
+                    .allSatisfy((_, measured) -> assertThat(measured).isLessThan(RATIO_P99_MAX));
+        }
     }
 
     private static Stretch during(Project attacker, String bomb, Project neighbour, int calls) throws Exception {
@@ -92,7 +111,7 @@ class NeighboursTest {
                             "event",
                             Map.of(),
                             "meta",
-                            Map.of("timeout_ms", 3000)));
+                            Map.of("timeout_ms", BOMB_MS)));
                     bombs.incrementAndGet();
                 }
             });
@@ -100,7 +119,7 @@ class NeighboursTest {
                 Stretch seen = stretch(neighbour, calls);
                 over.set(true);
                 bombing.get(60, TimeUnit.SECONDS);
-                return new Stretch(seen.p50(), seen.p99(), seen.refused(), bombs.get());
+                return new Stretch(seen.p50(), seen.p99(), seen.longest(), seen.refused(), bombs.get());
             } finally {
                 over.set(true);
             }
@@ -117,7 +136,7 @@ class NeighboursTest {
             refused += answer.json().at("/result/n").asInt(-1) == call ? 0 : 1;
         }
         Collections.sort(times);
-        return new Stretch(at(times, 0.5), at(times, 0.99), refused, 0);
+        return new Stretch(at(times, 0.5), at(times, 0.99), at(times, 1), refused, 0);
     }
 
     private static double at(List<Double> sorted, double share) {

@@ -29,7 +29,11 @@ import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeMap;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Assumptions;
@@ -55,12 +59,43 @@ class SecretsTest {
     private static final List<String> PRIVATE =
             List.of("dev-token", "signing-key", "sealing-key", "credentials-keys", "postgres/credentials.properties");
 
+    private static final String EXECUTIONS_TOKEN = "an execution's token";
+
+    /** Tells what its token is by the one way that it has, and ends when it is told to. */
+    private static final String HOLDING = """
+            import json, os, time, urllib.request
+            from aiel_sdk import tool
+
+            def thread(path, body=None):
+                url = os.environ["AIEL_EXECUTE_URL"].removesuffix("/executions") + "/memory/thread/" + path
+                headers = {"Authorization": "Bearer " + os.environ["AIEL_TOKEN"], "Content-Type": "application/json"}
+                request = urllib.request.Request(url, None if body is None else json.dumps(body).encode(), headers)
+                with urllib.request.urlopen(request, timeout=15) as answer:
+                    return json.loads(answer.read())
+
+            @tool("hold")
+            def hold(ctx, event):
+                # Backwards, or this message would be what is looked for.
+                message = {"role": "human", "content": os.environ["AIEL_TOKEN"][::-1]}
+                thread("held/messages:append", {"messages": [message]})
+                end = time.monotonic() + 100
+                while time.monotonic() < end and not thread("release/messages")["messages"]:
+                    time.sleep(0.2)
+                return "released"
+            """;
+
     private static final Map<String, byte[]> secrets = new LinkedHashMap<>();
     private static final Map<String, String> answers = new LinkedHashMap<>();
 
     private static PackagedPlane plane;
     private static EmbeddedStores stores;
     private static SecretSearch search;
+
+    /** Where the token of a running execution was found outside of memory, while it ran. */
+    private static final List<Finding> whileItRan = new ArrayList<>();
+
+    /** The Python processes that had it in their memory, by id, and whether they have children. */
+    private static final Map<Long, Boolean> holders = new TreeMap<>();
 
     @BeforeAll
     static void useEverySecretEverywhere(PackagedPlane shared) throws Exception {
@@ -79,7 +114,9 @@ class SecretsTest {
         for (String name : List.of("the development token", "a user's token", "a service's token", "a revoked token")) {
             misplace(project, name, new String(secrets.get(name), StandardCharsets.UTF_8));
         }
+        hold(project);
         run(project);
+        callBack(project);
         project.client().get("/v1/audit/events?limit=200").expect(200);
         search = new SecretSearch(secrets);
     }
@@ -133,6 +170,10 @@ class SecretsTest {
                 @tool("use")
                 def use(ctx, payload):
                     return {"given": payload, "made": "cnry-result-" + "Jt63vBqH0e"}
+
+                @tool("nothing")
+                def nothing(ctx, payload):
+                    return None
                 """;
         project.push(Map.of("entry_point.py", code));
         PlaneClient client = project.client();
@@ -324,6 +365,102 @@ class SecretsTest {
         project.auditOf(answer.executionId(), records -> records.size() >= 4, LIMIT);
     }
 
+    /** An execution that may ask the plane and does; its token is put in wrong places too, and looked for, before it ends. */
+    private static void hold(Project project) throws Exception {
+        Project inside = plane.newProject("secrets-inside");
+        inside.client()
+                .send("PUT", inside.path() + "/settings", "{\"worker_api\": true}")
+                .expect(200);
+        inside.push(Map.of("entry_point.py", HOLDING));
+        String threads = inside.path() + "/memory/thread/";
+        try (ExecutorService callers = Executors.newVirtualThreadPerTaskExecutor()) {
+            Future<Answer> running = callers.submit(() -> inside.execute(Project.longRequest("hold", Map.of())));
+            try {
+                String backwards = Waiting.until(
+                        LIMIT,
+                        () -> inside.client()
+                                .get(threads + "held/messages")
+                                .json()
+                                .at("/messages/0/content")
+                                .asText(),
+                        text -> !text.isEmpty(),
+                        "the token of the running execution");
+                String token = new StringBuilder(backwards).reverse().toString();
+                assertThat(token).startsWith("aielp_exe_");
+                secrets.put(EXECUTIONS_TOKEN, text(token));
+                misplace(project, EXECUTIONS_TOKEN, token);
+                lookWhileItRuns();
+            } finally {
+                inside.client()
+                        .post(
+                                threads + "release/messages:append",
+                                Map.of("messages", List.of(Map.of("role", "human", "content", "now"))));
+            }
+            Answer answer = running.get();
+            assertThat(answer.expect(200).path("result").asText())
+                    .as("it ran until then: %s", answer)
+                    .isEqualTo("released");
+            keep("an execution that held its token", answer);
+        }
+    }
+
+    private static void lookWhileItRuns() throws IOException {
+        SecretSearch forIt =
+                new SecretSearch(Map.of(EXECUTIONS_TOKEN, Objects.requireNonNull(secrets.get(EXECUTIONS_TOKEN))));
+        whileItRan.addAll(forIt.in("output", plane.printed()));
+        whileItRan.addAll(forIt.below(plane.dataDirectory()));
+        whileItRan.addAll(besideMemory(forIt));
+        if (HostProcess.mayReadMemory()) {
+            for (HostProcess process : processes()) {
+                if (process.name().startsWith("python")
+                        && !forIt.in("memory", process.memoryBytes()).isEmpty()) {
+                    holders.put(
+                            process.pid(),
+                            ProcessHandle.of(process.pid())
+                                    .map(handle -> handle.children().findAny().isPresent())
+                                    .orElse(false));
+                }
+            }
+        }
+    }
+
+    /** Nobody answers at the host: it is signed, tried, and what went wrong is noted. */
+    private static void callBack(Project project) {
+        PlaneClient client = project.client();
+        String secret = client.post(project.path() + "/callback-secrets", "")
+                .expect(201)
+                .path("secret")
+                .asText();
+        assertThat(secret).startsWith("whsec_");
+        secrets.put("a callbacks' secret", text(secret));
+        secrets.put(
+                "the key in a callbacks' secret", Base64.getDecoder().decode(secret.substring("whsec_".length())));
+        keep("callbacks' secrets", client.get(project.path() + "/callback-secrets"));
+        String id = project.execute(
+                        Map.of(
+                                "action",
+                                "invoke",
+                                "kind",
+                                "tool",
+                                "handler",
+                                "nothing",
+                                "event",
+                                Map.of(),
+                                "meta",
+                                Map.of("callback", Map.of("url", "https://hooks.example.com/ended"))),
+                        "Prefer",
+                        "respond-async")
+                .expect(202)
+                .path("execution_id")
+                .asText();
+        Waiting.until(
+                LIMIT,
+                () -> project.execution(id).path("callback"),
+                callback -> !callback.path("last_error").asText("").isEmpty(),
+                "a callback that was tried");
+        keep("an execution that calls back", client.get(project.path() + "/executions/" + id));
+    }
+
     private static byte[] text(String secret) {
         return secret.getBytes(StandardCharsets.UTF_8);
     }
@@ -392,14 +529,34 @@ class SecretsTest {
         assertThat(found).isEmpty();
     }
 
+    /** Its worker has it, as code asks with it. Nothing and nobody else has: meanwhile, here, and afterwards in all other tests. */
+    @Test
+    void leavesTheTokenOfARunningExecutionToItsWorkerAlone() {
+        assertThat(whileItRan).isEmpty();
+        Assumptions.assumeTrue(HostProcess.mayReadMemory(), "other users' memory can be read by root only");
+        assertThat(holders)
+                .as("processes with it in their memory: the worker, and neither launcher nor zygote, which have children")
+                .hasSize(1)
+                .doesNotContainValue(true);
+    }
+
     @Test
     void showsNoneInCommandLinesEnvironmentsAndOpenFiles() {
+        List<Finding> found = besideMemory(search);
+
+        assertThat(processes())
+                .as("server, PostgreSQL, Kafka, launcher, zygote")
+                .hasSizeGreaterThan(4);
+        assertThat(found).isEmpty();
+    }
+
+    /** What command lines, environments and open files of the plane's processes hold of these. */
+    private static List<Finding> besideMemory(SecretSearch wanted) {
         List<Finding> found = new ArrayList<>();
-        List<HostProcess> processes = processes();
-        for (HostProcess process : processes) {
+        for (HostProcess process : processes()) {
             String name = process.name() + " " + process.pid();
-            found.addAll(search.in("command line of " + name, process.commandLine()));
-            found.addAll(search.in("environment of " + name, process.environment()));
+            found.addAll(wanted.in("command line of " + name, process.commandLine()));
+            found.addAll(wanted.in("environment of " + name, process.environment()));
             for (Path file : process.openFiles()) {
                 String named = HostProcess.named(file);
                 if (!named.startsWith(plane.dataDirectory().toString())
@@ -407,16 +564,14 @@ class SecretsTest {
                         && !named.contains("/lib/")
                         && Files.isReadable(file)) {
                     try (InputStream stream = Files.newInputStream(file)) {
-                        found.addAll(search.in("open file " + named + " of " + name, stream));
+                        found.addAll(wanted.in("open file " + named + " of " + name, stream));
                     } catch (IOException e) {
                         // The kernel's own, such as an event queue, or gone meanwhile.
                     }
                 }
             }
         }
-
-        assertThat(processes).as("server, PostgreSQL, Kafka, launcher, zygote").hasSizeGreaterThan(4);
-        assertThat(found).isEmpty();
+        return found;
     }
 
     private static List<HostProcess> processes() {
@@ -426,7 +581,10 @@ class SecretsTest {
         return all;
     }
 
-    /** Launcher, sweeper, zygote and workers are all forks of one Python; arguments belong into the worker that got them. */
+    /**
+     * Launcher, sweeper, zygote and workers are all forks of one Python; arguments and the token of an execution belong into the worker that
+     * got them, whose memory is not wiped when the execution ends.
+     */
     @Test
     void keepsAllOfThemFromTheMemoryOfZygoteAndWorkers() throws IOException {
         Assumptions.assumeTrue(HostProcess.mayReadMemory(), "other users' memory can be read by root only");
@@ -442,7 +600,8 @@ class SecretsTest {
             byte[] memory = process.memoryBytes();
             search.in("memory of " + process.name() + " " + process.pid(), memory).stream()
                     .filter(finding -> !finding.secret().startsWith("a caller's argument")
-                            && !finding.secret().equals("a result"))
+                            && !finding.secret().equals("a result")
+                            && !(finding.secret().equals(EXECUTIONS_TOKEN) && holders.containsKey(process.pid())))
                     .forEach(found::add);
             Matcher matcher = nonce.matcher(new String(memory, StandardCharsets.ISO_8859_1));
             while (matcher.find()) {
