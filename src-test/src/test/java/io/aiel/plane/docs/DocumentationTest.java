@@ -22,6 +22,27 @@ import org.junit.jupiter.api.Test;
 /** What can be said about the pages without a server. */
 class DocumentationTest {
     private static final Path DOCS = PackagedPlane.repository().resolve("docs");
+    /** The samples that start or install what the samples of their page need, by the first of their lines; and who does what they say. */
+    private static final List<String> RUN_ELSEWHERE = List.of(
+            // The build that this is part of.
+            "CONTRIBUTING.md: ./mvnw spotless:apply",
+            "README.md: ./plane test",
+            // PackagedPlane, before all others.
+            "README.md: ./plane up",
+            "docs/start.md: ./plane up",
+            // PublishedClients, with the versions and hashes of a lock file.
+            "docs/start.md: python3 -m venv ~/aiel && ~/aiel/bin/pip install aiel-cli",
+            // CallbacksTest, on callbacks that were sent: WebhookVerifier takes it from the page.
+            "docs/callbacks.md: from standardwebhooks.webhooks import Webhook",
+            // The page itself, which pushes it.
+            "docs/streaming.md: from aiel_sdk import tool",
+            // SupportAgentTest and BundleCommandTest, with connections and bundles of their own.
+            "docs/integrations.md: ./plane connection create --workspace demo --project hello --provider postgres --name Shop"
+                    + " --settings settings.json \\",
+            "docs/reference/workers.md: uv pip compile --universal --python-version 3.11 --generate-hashes requirements.in"
+                    + " -o requirements.lock",
+            // Half an hour; that the bench works is what BenchHarnessTest says.
+            "docs/performance.md: ./plane bench");
 
     @Test
     void hasNoLinkThatLeadsNowhere() {
@@ -100,12 +121,25 @@ class DocumentationTest {
         }
     }
 
+    /** A new sample is marked for {@link RunningDocumentationTest}, or its reason is written down above. */
+    @Test
+    void hasNoOtherSampleThatItsPageDoesNotRun() {
+        assertThat(Pages.all().stream()
+                        .flatMap(page -> Pages.samples(page).stream())
+                        .filter(sample -> List.of("sh", "bash", "python", "rego", "http")
+                                .contains(sample.language()))
+                        .filter(sample -> sample.script().isEmpty() && !sample.isPushed())
+                        .map(sample -> PackagedPlane.repository().relativize(sample.page()) + ": "
+                                + sample.text().lines().findFirst().orElse("").replaceFirst("  .*", "")))
+                .containsExactlyInAnyOrderElementsOf(RUN_ELSEWHERE);
+    }
+
     @Test
     void showsJsonThatIsJson() {
         ObjectMapper json = new ObjectMapper();
         List<Pages.Sample> samples = Pages.all().stream()
                 .flatMap(page -> Pages.samples(page).stream())
-                .filter(sample -> sample.info().equals("json"))
+                .filter(sample -> sample.language().equals("json"))
                 .toList();
 
         assertThat(samples).isNotEmpty().allSatisfy(sample -> {

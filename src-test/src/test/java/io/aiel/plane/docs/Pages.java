@@ -23,8 +23,27 @@ final class Pages {
 
     private Pages() {}
 
-    /** A fenced sample. */
-    record Sample(Path page, String info, String text) {}
+    /** A fenced sample. {@code info} is its language, and for those that are executed a word that says how. */
+    record Sample(Path page, String info, String text) {
+        private static final Pattern FILE = Pattern.compile("[a-z]+ to (\\S+)");
+
+        String language() {
+            return info.replaceFirst(" .*", "");
+        }
+
+        /** What a shell is told to follow the sample: to run it, to write it into the file that it names, or nothing. */
+        String script() {
+            Matcher file = FILE.matcher(info);
+            return info.equals("sh run")
+                    ? text + "\n"
+                    : file.matches() ? "cat > " + file.group(1) + " <<'END OF SAMPLE'\n" + text + "END OF SAMPLE\n" : "";
+        }
+
+        /** Whether it is code of the project that the samples of its page use. */
+        boolean isPushed() {
+            return info.equals("python push");
+        }
+    }
 
     static List<Path> all() {
         Path root = PackagedPlane.repository();

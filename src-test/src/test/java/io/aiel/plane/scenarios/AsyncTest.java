@@ -3,6 +3,7 @@ package io.aiel.plane.scenarios;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.BooleanNode;
 import io.aiel.plane.fixtures.Answer;
 import io.aiel.plane.fixtures.Audit;
 import io.aiel.plane.fixtures.PackagedPlane;
@@ -20,6 +21,8 @@ import org.junit.jupiter.api.MethodOrderer;
 import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestMethodOrder;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /**
  * Executions that nobody waits for, over the packaged application, which is killed with some of them running and some queued. The witness of how
@@ -171,6 +174,39 @@ class AsyncTest {
         Answer large = submit(project, Map.of("value", "x".repeat(270_000)), Map.of());
         assertThat(large.status()).isEqualTo(413);
         assertThat(large.errorCode()).isEqualTo("PAYLOAD_TOO_LARGE");
+    }
+
+    /** Meant to fail with a problem document, which the published clients do not read, and with a pointer to what is around the member. */
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "/meta/unknown            | {'unknown': 1}",
+                "/meta/priority           | {'priority': 'high'}",
+                "/meta/start_at           | {'start_at': 'tomorrow'}",
+                "/meta/retry/max_attempts | {'retry': {'max_attempts': 0}}",
+                "/meta/retry/max_attempts | {'retry': {'max_attempts': 1000}}",
+                "/meta/callback/url       | {'callback': {'url': 'https://elsewhere.example.com/x'}}"
+            },
+            quoteCharacter = '"')
+    void namesTheMemberThatIsWrongInAnEnvelope(String pointer, String meta) {
+        Answer answer = project.execute(
+                "{\"action\": \"invoke\", \"kind\": \"tool\", \"handler\": \"work\", \"event\": {}, \"meta\": "
+                        + meta.replace('\'', '"') + "}",
+                "Prefer",
+                "respond-async");
+
+        assertThat(answer.status()).as(answer.toString()).isEqualTo(400);
+        assertThat(answer.headers().firstValue("Content-Type").orElse("")).startsWith("application/json");
+        assertThat(answer.json().path("schema_version").asText()).isEqualTo("v1");
+        assertThat(answer.json().path("ok")).isEqualTo(BooleanNode.FALSE);
+        assertThat(answer.errorCode()).isEqualTo("VALIDATION_ERROR");
+        assertThat(answer.json()
+                        .at("/error/details/errors")
+                        .valueStream()
+                        .map(error -> error.path("pointer").asText()))
+                .containsExactly(pointer);
+        assertThat(answer.executionId()).as("nothing was queued").isEmpty();
     }
 
     @Test

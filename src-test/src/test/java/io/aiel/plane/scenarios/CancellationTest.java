@@ -16,6 +16,7 @@ import java.util.Map;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
@@ -150,6 +151,45 @@ class CancellationTest {
             }
             other.get().expect(200);
         }
+    }
+
+    /** Meant to fail where a filter leaves the principal aside, or one of two members: a stranger's execution is stopped with the others. */
+    @Test
+    void tellsThePrincipalsApartWhoseExecutionsItStops(PackagedPlane plane) throws Exception {
+        Project project = project(plane, "cancel-by-principal");
+        Project another = project.asAnother("invoker");
+        String me =
+                project.client().get("/v1/auth/me").expect(200).path("user_id").asText();
+        try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+            Future<Answer> mine = threads.submit(() -> project.tool("sleep", Map.of("seconds", 25)));
+            Future<Answer> theirs = threads.submit(() -> another.tool("sleep", Map.of("seconds", 25)));
+            Map<String, String> byPrincipal = running(project, 2).stream()
+                    .collect(Collectors.toMap(
+                            id -> project.execution(id).path("principal").asText(), id -> id));
+            String id = byPrincipal.remove(me);
+            Map.Entry<String, String> other =
+                    byPrincipal.entrySet().iterator().next();
+
+            List<String> ofNobody = cancelled(project, Map.of("principal", "prn_" + "0".repeat(32)));
+            List<String> ofAnotherTool =
+                    cancelled(project, Map.of("principal", other.getKey(), "capability", "polite"));
+            List<String> ofTheOther = cancelled(project, Map.of("principal", other.getKey()));
+
+            assertThat(ofNobody).isEmpty();
+            assertThat(ofAnotherTool).isEmpty();
+            assertThat(ofTheOther).containsExactly(other.getValue());
+            assertThat(theirs.get().errorCode()).isEqualTo("CANCELLED");
+            assertThat(running(project, 1)).containsExactly(id);
+            assertThat(cancelled(project, Map.of("principal", me, "capability", "sleep")))
+                    .containsExactly(id);
+            assertThat(mine.get().errorCode()).isEqualTo("CANCELLED");
+        }
+    }
+
+    private static List<String> cancelled(Project project, Map<String, String> filter) {
+        return post(project, "/executions:cancel", filter).expect(202).path("cancelled").valueStream()
+                .map(JsonNode::asText)
+                .toList();
     }
 
     /** Seen failing when members that it does not know are left aside: 202, and all would be stopped. */
