@@ -26,4 +26,13 @@ class TokenTextTest {
         assertThat(TokenText.redacted("no tool " + TOKEN + ", nor " + TOKEN + "."))
                 .isEqualTo("no tool aielp_usr_[redacted], nor aielp_usr_[redacted].");
     }
+
+    @Test
+    void recognisesTheSecretOfCallbacksToo() {
+        String secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw+/A=";
+
+        assertThat(TokenText.isIn("/v1/" + secret)).isTrue();
+        assertThat(TokenText.redacted("it is " + secret + ".")).isEqualTo("it is whsec_[redacted].");
+        assertThat(TokenText.redacted("whsec_ is how one begins")).isEqualTo("whsec_ is how one begins");
+    }
 }

@@ -425,7 +425,7 @@ class SecretsTest {
     }
 
     /** Nobody answers at the host: it is signed, tried, and what went wrong is noted. */
-    private static void callBack(Project project) {
+    private static void callBack(Project project) throws IOException {
         PlaneClient client = project.client();
         String secret = client.post(project.path() + "/callback-secrets", "")
                 .expect(201)
@@ -435,6 +435,7 @@ class SecretsTest {
         secrets.put("a callbacks' secret", text(secret));
         secrets.put(
                 "the key in a callbacks' secret", Base64.getDecoder().decode(secret.substring("whsec_".length())));
+        misplace(project, "a callbacks' secret", secret);
         keep("callbacks' secrets", client.get(project.path() + "/callback-secrets"));
         String id = project.execute(
                         Map.of(
