@@ -277,6 +277,7 @@ class Jail:
 
     def enter(self, snapshot, slot, limits, parent, profile="default"):
         """All walls of a worker, in the calling process, which has closed its descriptors and has one thread."""
+        os.setsid()  # kill(0) is for a process group, and goes past process namespaces: the zygote's group has the other workers in it
         if self.tier == "namespaces":
             self._enter_namespaces(snapshot, slot, limits, profile)
         else:

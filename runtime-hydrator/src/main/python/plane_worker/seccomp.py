@@ -150,9 +150,10 @@ def _names(parts):
     return _ALLOWED + (_NETWORK if "network" in parts else []) + (["kill", "tgkill"] if "subprocess" in parts else [])
 
 
-def numbers():
-    """The numbers of all calls that the default filter lets through, some of them with certain arguments only."""
-    return sorted(syscalls.NUMBERS[name] for name in set(_ALLOWED) | set(_special(1)) if name in syscalls.NUMBERS)
+def numbers(profile="default"):
+    """The numbers of all calls that a profile's filter lets through, some of them with certain arguments only."""
+    parts = profile.split("+")
+    return sorted(syscalls.NUMBERS[name] for name in set(_names(parts)) | set(_special(1, parts)) if name in syscalls.NUMBERS)
 
 
 def program(own_pid, profile="default", scratch=True):

@@ -146,10 +146,12 @@ def redirect_own_socket(event):
     """The one connection that a worker has, led elsewhere: dissolved, connected anew, listened on."""
     address = struct.pack("=H", 1) + (event.get("socket") or "/run/plane.sock").encode()[:100] + b"\0"
     nowhere = struct.pack("=H14x", 0)
+    reachable = None
     for fd in range(3, 64):
         try:
-            if not socket.socket(fileno=os.dup(fd)).family:
-                continue
+            with socket.socket(fileno=os.dup(fd)) as found:
+                if found.family != socket.AF_UNIX:
+                    continue
         except OSError:
             continue
         for name, number in (("connect", 42 if X86 else 203), ("bind", 49 if X86 else 200)):
@@ -159,14 +161,14 @@ def redirect_own_socket(event):
                     return "%s of descriptor %d worked" % (name, fd)
                 except OSError as problem:
                     if problem.errno not in (errno.EPERM, errno.EACCES):
-                        return "%s is reachable: %s" % (name, problem)
+                        reachable = "%s is reachable: %s" % (name, problem)
         try:
             call(50 if X86 else 201, fd, 1)
             return "listen on descriptor %d worked" % fd
         except OSError as problem:
             if problem.errno not in (errno.EPERM, errno.EACCES):
-                return "listen is reachable: %s" % problem
-    return None
+                reachable = "listen is reachable: %s" % problem
+    return reachable
 
 
 @attempt("send_elsewhere")

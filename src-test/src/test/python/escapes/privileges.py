@@ -26,12 +26,14 @@ for _name, _flag in _NAMESPACES.items():
 @attempt("clone_with_namespaces")
 def clone_with_namespaces(event):
     """A process in new namespaces, without and with the flags of a thread."""
+    made = []
     for flags in [f | 17 for f in _NAMESPACES.values() if f != 0x80] + [0x10000000 | 0x00020000 | 17, 0x8000 | 17, 17]:
         try:
-            return child("clone", flags, 0, 0, 0, 0)
+            child("clone", flags, 0, 0, 0, 0)
+            made.append("%#x" % flags)
         except OSError:
             pass
-    return None
+    return "made processes by the flags %s" % ", ".join(made) if made else None
 
 
 @attempt("clone3_by_struct")
@@ -218,12 +220,13 @@ def limits_by_number(event):
 @attempt("signals_to_groups")
 def signals_to_groups(event):
     """Signals to groups, to threads of others, and with a payload."""
+    reached = []
     for pid in (0, -1, -os.getpgrp(), -1 * int(event.get("pid") or 2)):
         if pid == -os.getpid():
             continue
         try:
             os.kill(pid, 0)
-            return "could signal %d" % pid
+            reached.append(pid)
         except (OSError, OverflowError):
             pass
     pid = int(event.get("pid") or 2)
@@ -231,10 +234,16 @@ def signals_to_groups(event):
                             ("tgkill", (234 if X86 else 131, pid, pid, 0)), ("tkill", (200 if X86 else 130, pid, 0))):
         try:
             call(*arguments)
-            return "%s reached %d" % (name, pid)
+            reached.append("%d by %s" % (pid, name))
         except OSError:
             pass
-    return None
+    return "could signal %s" % ", ".join(map(str, reached)) if reached else None
+
+
+@attempt("group_of_others")
+def group_of_others(event):
+    """A process group that others are in: a signal to it goes past process namespaces."""
+    return None if os.getpgrp() == os.getpid() else "is in the process group %d, which it does not lead" % os.getpgrp()
 
 
 @attempt("host_name")

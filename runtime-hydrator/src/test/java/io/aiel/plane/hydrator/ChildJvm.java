@@ -18,13 +18,24 @@ final class ChildJvm implements AutoCloseable {
 
     /** @param prefix of the command, such as one that makes namespaces */
     ChildJvm(List<String> prefix, Class<?> main, String... arguments) throws IOException {
+        this(prefix, List.of(), main, arguments);
+    }
+
+    /**
+     * @param prefix of the command, such as one that makes namespaces
+     * @param before folders that come first on the class path: what is in them is found in place of what the build ships
+     */
+    ChildJvm(List<String> prefix, List<Path> before, Class<?> main, String... arguments) throws IOException {
         output = Files.createTempFile(
                 Files.createDirectories(Path.of("target/child-jvms")), main.getSimpleName(), ".txt");
         List<String> command = new ArrayList<>(prefix);
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         command.addAll(List.of("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp"));
+        StringBuilder classPath = new StringBuilder();
+        before.forEach(folder -> classPath.append(folder.toAbsolutePath()).append(File.pathSeparatorChar));
         // Surefire's own class path is a jar that only names the real one.
-        command.add(System.getProperty("surefire.test.class.path", System.getProperty("java.class.path")));
+        classPath.append(System.getProperty("surefire.test.class.path", System.getProperty("java.class.path")));
+        command.add(classPath.toString());
         command.add(main.getName());
         command.addAll(Arrays.asList(arguments));
         process = new ProcessBuilder(command)
