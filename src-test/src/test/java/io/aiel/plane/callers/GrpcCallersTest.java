@@ -140,9 +140,11 @@ class GrpcCallersTest {
         JsonNode seen = client.run(plane, "", List.of(Map.of("do", "reflection")));
 
         Set<String> served = new TreeSet<>();
-        seen.at("/0/methods").properties().forEach(service -> service.getValue()
-                .forEach(method -> served.add(
-                        service.getKey().substring(service.getKey().lastIndexOf('.') + 1) + "/" + method.asText())));
+        seen.at("/0/methods")
+                .properties()
+                .forEach(service -> service.getValue()
+                        .forEach(method -> served.add(service.getKey()
+                                        .substring(service.getKey().lastIndexOf('.') + 1) + "/" + method.asText())));
         assertThat(ROWS.keySet())
                 .as("add a row that says who may not call the new method")
                 .isEqualTo(served);
@@ -193,7 +195,8 @@ class GrpcCallersTest {
                 boolean denied = isDenied(answer.getValue())
                         || (role.equals(NOBODY)
                                 && answer.getValue().path("code").asText().equals("NOT_FOUND"));
-                boolean expected = ROLES.indexOf(role) <= ROLES.indexOf(row(answer.getKey()).lacking());
+                boolean expected = ROLES.indexOf(role)
+                        <= ROLES.indexOf(row(answer.getKey()).lacking());
                 if (denied != expected) {
                     wrong.add(answer.getKey() + " as " + role + " → " + answer.getValue());
                 }

@@ -162,8 +162,7 @@ class GrpcLimitsTest {
     /** What costs as much to send as to take: each frame has its answer and no other, or the connection has ended. */
     private static void takesOrEnds(JsonNode seen, String flood, String answers, int wanted) {
         JsonNode became = seen.path(flood);
-        assertThat(became.path("closed").asBoolean()
-                        || became.path(answers).asInt() == wanted)
+        assertThat(became.path("closed").asBoolean() || became.path(answers).asInt() == wanted)
                 .as(flood + " has " + wanted + " " + answers + ", or its connection ends: " + seen)
                 .isTrue();
     }

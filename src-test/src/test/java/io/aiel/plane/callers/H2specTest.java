@@ -39,10 +39,12 @@ class H2specTest {
     private static final Duration PATIENCE = Duration.ofSeconds(5);
     private static final Duration LIMIT = Duration.ofMinutes(5);
 
-    private static final String ENDED = "a stream that has ended is forgotten, so a frame that was on its way when it was reset and one that is"
-            + " wrong look the same: the frame is refused by a reset, and the connection stays";
-    private static final String ANSWERED = "the request is answered by 404 or 415 and its stream ended, as RFC 9113, section 8.1.1, lets a"
-            + " server do; no call begins";
+    private static final String ENDED =
+            "a stream that has ended is forgotten, so a frame that was on its way when it was reset and one that is"
+                    + " wrong look the same: the frame is refused by a reset, and the connection stays";
+    private static final String ANSWERED =
+            "the request is answered by 404 or 415 and its stream ended, as RFC 9113, section 8.1.1, lets a"
+                    + " server do; no call begins";
 
     /** The cases that do not pass, and why this is no harm. */
     private static final Map<String, String> DEVIATIONS = Map.of(
@@ -79,7 +81,9 @@ class H2specTest {
         Results.keep("callers", "h2spec", Map.of("cases", report.cases().size(), "faults", faults));
         assertThat(report.cases()).as(report.printed()).hasSizeGreaterThanOrEqualTo(CASES);
         assertThat(faults).as(report.printed()).containsOnlyKeys(DEVIATIONS.keySet());
-        assertThat(Files.size(log) - logged).as("bytes of log that strangers cause").isLessThan(LOG_BYTES_MAX);
+        assertThat(Files.size(log) - logged)
+                .as("bytes of log that strangers cause")
+                .isLessThan(LOG_BYTES_MAX);
         assertThatItServes(plane, client, project);
     }
 

@@ -126,8 +126,8 @@ class DocumentationTest {
     void hasNoOtherSampleThatItsPageDoesNotRun() {
         assertThat(Pages.all().stream()
                         .flatMap(page -> Pages.samples(page).stream())
-                        .filter(sample -> List.of("sh", "bash", "python", "rego", "http")
-                                .contains(sample.language()))
+                        .filter(sample ->
+                                List.of("sh", "bash", "python", "rego", "http").contains(sample.language()))
                         .filter(sample -> sample.script().isEmpty() && !sample.isPushed())
                         .map(sample -> PackagedPlane.repository().relativize(sample.page()) + ": "
                                 + sample.text().lines().findFirst().orElse("").replaceFirst("  .*", "")))

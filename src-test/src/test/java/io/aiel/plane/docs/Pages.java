@@ -36,7 +36,9 @@ final class Pages {
             Matcher file = FILE.matcher(info);
             return info.equals("sh run")
                     ? text + "\n"
-                    : file.matches() ? "cat > " + file.group(1) + " <<'END OF SAMPLE'\n" + text + "END OF SAMPLE\n" : "";
+                    : file.matches()
+                            ? "cat > " + file.group(1) + " <<'END OF SAMPLE'\n" + text + "END OF SAMPLE\n"
+                            : "";
         }
 
         /** Whether it is code of the project that the samples of its page use. */

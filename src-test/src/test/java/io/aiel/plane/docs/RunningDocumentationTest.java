@@ -152,16 +152,14 @@ class RunningDocumentationTest {
         Path data = Files.createDirectory(folder.resolve(".plane"));
         Files.writeString(data.resolve("dev-token"), token);
         Files.copy(plane.dataDirectory().resolve("running.json"), data.resolve("running.json"));
-        Files.createSymbolicLink(
-                data.resolve("bundles"), plane.dataDirectory().resolve("bundles"));
+        Files.createSymbolicLink(data.resolve("bundles"), plane.dataDirectory().resolve("bundles"));
         Path program = Files.writeString(
                 folder.resolve("plane"),
                 "#!/bin/sh\nexec '%s' \"$@\" --data '%s'\n"
                         .formatted(PackagedPlane.repository().resolve("plane"), data));
         Files.setPosixFilePermissions(program, PosixFilePermissions.fromString("rwx------"));
         Path bin = Files.createDirectories(home.resolve("aiel/bin"));
-        Files.createSymbolicLink(
-                bin.resolve("aiel"), Path.of(clients.python()).resolveSibling("aiel"));
+        Files.createSymbolicLink(bin.resolve("aiel"), Path.of(clients.python()).resolveSibling("aiel"));
         return folder;
     }
 
@@ -187,7 +185,8 @@ class RunningDocumentationTest {
                 .findFirst()
                 .orElseThrow();
 
-        Waiting.until(START_LIMIT, plane::printed, text -> text.contains("everything that was started."), "the greeting");
+        Waiting.until(
+                START_LIMIT, plane::printed, text -> text.contains("everything that was started."), "the greeting");
 
         assertThat(plane.printed()).contains(shown.strip());
         assertThat(Command.of("bash", "-c", call.replace("curl ", "curl --silent --fail "))

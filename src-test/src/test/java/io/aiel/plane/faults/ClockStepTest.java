@@ -10,7 +10,6 @@ import io.aiel.plane.fixtures.Form;
 import io.aiel.plane.fixtures.PackagedPlane;
 import io.aiel.plane.fixtures.Project;
 import io.aiel.plane.fixtures.Waiting;
-import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
@@ -42,7 +41,9 @@ class ClockStepTest {
 
     @Test
     void goesOnWhenItsClockIsSetBackAnHourAndForwardAgain() throws Exception {
-        assumeThat(Form.current()).as("copies of the plane run in the long form").isEqualTo(Form.LONG);
+        assumeThat(Form.current())
+                .as("copies of the plane run in the long form")
+                .isEqualTo(Form.LONG);
         Path witness = Load.newWitness();
         Path late = witness.resolveSibling("late");
         try (Mutant mutant = new Mutant(
@@ -146,6 +147,8 @@ class ClockStepTest {
         assertThat(heard)
                 .isInstanceOfSatisfying(
                         Heard.Envelope.class,
-                        envelope -> assertThat(envelope.ok()).as(envelope.toString()).isTrue());
+                        envelope -> assertThat(envelope.ok())
+                                .as(envelope.toString())
+                                .isTrue());
     }
 }

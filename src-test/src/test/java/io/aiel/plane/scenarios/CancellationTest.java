@@ -167,8 +167,7 @@ class CancellationTest {
                     .collect(Collectors.toMap(
                             id -> project.execution(id).path("principal").asText(), id -> id));
             String id = byPrincipal.remove(me);
-            Map.Entry<String, String> other =
-                    byPrincipal.entrySet().iterator().next();
+            Map.Entry<String, String> other = byPrincipal.entrySet().iterator().next();
 
             List<String> ofNobody = cancelled(project, Map.of("principal", "prn_" + "0".repeat(32)));
             List<String> ofAnotherTool =
@@ -187,7 +186,10 @@ class CancellationTest {
     }
 
     private static List<String> cancelled(Project project, Map<String, String> filter) {
-        return post(project, "/executions:cancel", filter).expect(202).path("cancelled").valueStream()
+        return post(project, "/executions:cancel", filter)
+                .expect(202)
+                .path("cancelled")
+                .valueStream()
                 .map(JsonNode::asText)
                 .toList();
     }

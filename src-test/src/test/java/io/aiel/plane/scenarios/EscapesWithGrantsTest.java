@@ -12,7 +12,6 @@ import io.aiel.plane.fixtures.PackagedPlane;
 import io.aiel.plane.fixtures.PlaneClient;
 import io.aiel.plane.fixtures.Project;
 import io.aiel.plane.fixtures.Results;
-import io.aiel.plane.fixtures.Waiting;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -164,10 +163,9 @@ class EscapesWithGrantsTest {
     }
 
     private static String grants() {
-        Map<String, Object> network = PROJECTS.values().stream()
-                .collect(Collectors.toMap(Project::id, _ -> List.of("api.test:443")));
-        Map<String, Object> subprocess =
-                PROJECTS.values().stream().collect(Collectors.toMap(Project::id, _ -> true));
+        Map<String, Object> network =
+                PROJECTS.values().stream().collect(Collectors.toMap(Project::id, _ -> List.of("api.test:443")));
+        Map<String, Object> subprocess = PROJECTS.values().stream().collect(Collectors.toMap(Project::id, _ -> true));
         return PlaneClient.text(Map.of("grants", Map.of("network", network, "subprocess", subprocess)));
     }
 
@@ -206,14 +204,15 @@ class EscapesWithGrantsTest {
         assertThat(escaped.keySet())
                 .as("what %s permits, and nothing that it does not", grant)
                 .isEqualTo(new TreeSet<>(permitted.keySet()));
-        assertThat(attempts.contentOfStore()).as("what was hydrated is unchanged").containsAllEntriesOf(store);
+        assertThat(attempts.contentOfStore())
+                .as("what was hydrated is unchanged")
+                .containsAllEntriesOf(store);
         assertThat(plane.client().get("/q/health/ready").status()).isEqualTo(200);
     }
 
     /** How a worker with this grant is isolated. Without cgroups there are no processes, and the refusal says so. */
     private static JsonNode isolation(Grant grant) {
-        Map<String, Boolean> wanted =
-                grant.capabilities().stream().collect(Collectors.toMap(name -> name, _ -> true));
+        Map<String, Boolean> wanted = grant.capabilities().stream().collect(Collectors.toMap(name -> name, _ -> true));
         Answer answer = Objects.requireNonNull(PROJECTS.get("fast"))
                 .execute(Map.of(
                         "action",

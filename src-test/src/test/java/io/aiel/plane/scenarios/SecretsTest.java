@@ -433,8 +433,7 @@ class SecretsTest {
                 .asText();
         assertThat(secret).startsWith("whsec_");
         secrets.put("a callbacks' secret", text(secret));
-        secrets.put(
-                "the key in a callbacks' secret", Base64.getDecoder().decode(secret.substring("whsec_".length())));
+        secrets.put("the key in a callbacks' secret", Base64.getDecoder().decode(secret.substring("whsec_".length())));
         misplace(project, "a callbacks' secret", secret);
         keep("callbacks' secrets", client.get(project.path() + "/callback-secrets"));
         String id = project.execute(
@@ -536,7 +535,8 @@ class SecretsTest {
         assertThat(whileItRan).isEmpty();
         Assumptions.assumeTrue(HostProcess.mayReadMemory(), "other users' memory can be read by root only");
         assertThat(holders)
-                .as("processes with it in their memory: the worker, and neither launcher nor zygote, which have children")
+                .as(
+                        "processes with it in their memory: the worker, and neither launcher nor zygote, which have children")
                 .hasSize(1)
                 .doesNotContainValue(true);
     }

@@ -76,7 +76,10 @@ class WithoutWorkersTest {
         pushed.then().statusCode(200);
         given().get("/q/health/live").then().statusCode(200);
         for (String path : List.of(
-                "/v1/auth/me", project.base() + "/files", project.base() + "/snapshots", project.base() + "/executions")) {
+                "/v1/auth/me",
+                project.base() + "/files",
+                project.base() + "/snapshots",
+                project.base() + "/executions")) {
             project.as().get(path).then().statusCode(200);
         }
     }
@@ -85,9 +88,7 @@ class WithoutWorkersTest {
     private void awaitTheEndOfTheStart() {
         long deadline = System.nanoTime() + LIMIT.toNanos();
         while (!hydrator.status().detail().startsWith(WHY)) {
-            assertThat(System.nanoTime())
-                    .as(hydrator.status().detail())
-                    .isLessThan(deadline);
+            assertThat(System.nanoTime()).as(hydrator.status().detail()).isLessThan(deadline);
             LockSupport.parkNanos(10_000_000);
         }
     }
