@@ -311,9 +311,10 @@ class EscapesTest {
             boolean tooMuch = result.has("limit")
                     && result.path("made").asLong() > result.path("limit").asLong();
             String wanted = CODES.getOrDefault(name, end);
-            // Which of the two comes first depends on the tier's memory.
+            // Which comes first depends on the tier's memory; where that is a limit of addresses, native code that gets none aborts.
             boolean untold = name.equals("wide_result")
-                    && !Set.of("MEMORY_LIMIT", "OUTPUT_LIMIT").contains(end);
+                    && !Set.of("MEMORY_LIMIT", "OUTPUT_LIMIT").contains(end)
+                    && !answer.text().contains("the worker crashed with signal 6");
             if (tooMuch || untold || !end.equals(wanted) || !(end.equals("OK") || ENDS.contains(end))) {
                 wrong.add(name + " ended in " + end + ": "
                         + answer.text().substring(0, Math.min(400, answer.text().length())));
