@@ -40,11 +40,14 @@ final class AnswerReader {
     private static final long RETRY_SECONDS_MAX = 3_600;
     private static final int DEPTH_MAX = 500;
 
+    /** As many as a request to the plane itself may have: an empty object of three bytes takes about a hundred in memory. */
+    private static final long TOKENS_MAX = 500_000;
+
     /** Reads what others sent: within bounds, and numbers as they came. */
     static final JsonMapper JSON = JsonMapper.builder(JsonFactory.builder()
                     .streamReadConstraints(StreamReadConstraints.builder()
                             .maxNestingDepth(DEPTH_MAX)
-                            .maxTokenCount(2_000_000)
+                            .maxTokenCount(TOKENS_MAX)
                             .build())
                     .build())
             // Numbers come out as they came in.

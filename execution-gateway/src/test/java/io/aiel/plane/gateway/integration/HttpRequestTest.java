@@ -2,6 +2,7 @@ package io.aiel.plane.gateway.integration;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.node.TextNode;
 import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpServerResponse;
@@ -21,6 +22,9 @@ import org.junit.jupiter.params.provider.ValueSource;
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class HttpRequestTest {
     private static final String SECRET = "canary/secret+value==";
+
+    /** Of three bytes each, and a hundred when they are read. */
+    private static final String MANY = "[" + "[],".repeat(300_000) + "[]]";
 
     private final Vertx vertx = Vertx.vertx();
     private LocalServer server;
@@ -58,6 +62,7 @@ class HttpRequestTest {
                 response.putHeader("content-type", "image/png")
                         .end(Buffer.buffer(new byte[] {(byte) 0x89, 'P', 'N', 'G', 0}));
             case "/api/v1/teapot" -> LocalServer.json(response, 418, "{\"message\":\"short and stout\"}");
+            case "/api/v1/many" -> LocalServer.json(response, 200, MANY);
             case "/api/v1/broken" -> LocalServer.json(response, 500, "{\"detail\":\"no\"}");
             case "/api/v1/limited" -> {
                 response.putHeader("retry-after", "3");
@@ -124,6 +129,13 @@ class HttpRequestTest {
                         .retryAfter()
                         .orElseThrow())
                 .hasSeconds(3);
+    }
+
+    /** Seen to fail: with as many values as fit into the bytes of a result. */
+    @Test
+    void leavesAnAnswerOfTooManyValuesAsText() {
+        assertThat(Calls.done(call("", "{}", "{\"path\":\"/v1/many\"}")).path("body"))
+                .isEqualTo(TextNode.valueOf(MANY));
     }
 
     @ParameterizedTest
