@@ -311,7 +311,8 @@ class EscapesTest {
             boolean tooMuch = result.has("limit")
                     && result.path("made").asLong() > result.path("limit").asLong();
             String wanted = CODES.getOrDefault(name, end);
-            // Which comes first depends on the tier's memory; where that is a limit of addresses, native code that gets none aborts.
+            // Which comes first depends on the tier's memory; where that is a limit of addresses, native code that gets
+            // none aborts.
             boolean untold = name.equals("wide_result")
                     && !Set.of("MEMORY_LIMIT", "OUTPUT_LIMIT").contains(end)
                     && !answer.text().contains("the worker crashed with signal 6");
