@@ -1,5 +1,6 @@
 package io.aiel.plane.fuzzing;
 
+import io.aiel.plane.fixtures.Form;
 import io.aiel.plane.fixtures.PackagedPlane;
 import java.io.File;
 import java.io.IOException;
@@ -22,6 +23,16 @@ import java.util.stream.Stream;
  */
 record FuzzTarget(String className, Path module) {
     private static final Pattern EXECUTED = Pattern.compile("stat::number_of_executed_units:\\s*(\\d+)");
+
+    /** The engine looks through all classes of the class path before it begins, and no target needs these. */
+    private static final List<String> NOT_PARSERS = List.of(
+            "/archunit-",
+            "/byte-buddy-",
+            "/hibernate-core-",
+            "/kafka-clients-",
+            "/quarkus-ide-launcher-",
+            "/snappy-java-",
+            "/zstd-jni-");
 
     /** What a run left: {@code exit} 0 is none found. */
     record Outcome(int exit, boolean ended, long inputs, String output) {}
@@ -102,9 +113,14 @@ record FuzzTarget(String className, Path module) {
                     .toString());
         }
         // Surefire's own class path is a jar that only names the real one.
-        classPath.add(System.getProperty("surefire.test.class.path", System.getProperty("java.class.path")));
+        String dependencies = System.getProperty("surefire.test.class.path", System.getProperty("java.class.path"));
+        Stream.of(dependencies.split(File.pathSeparator, -1))
+                .filter(entry -> NOT_PARSERS.stream().noneMatch(entry::contains))
+                .forEach(classPath::add);
         List<String> command = new ArrayList<>(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                // Half of the time of a short run is the start of the engine.
+                "-XX:TieredStopAtLevel=" + Form.current().pick(1, 4),
                 // Small, so that a parser that takes memory by what an input announces is found.
                 "-Xmx256m",
                 "-XX:+UseSerialGC",
