@@ -20,6 +20,7 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -46,8 +47,10 @@ import org.junit.jupiter.api.TestMethodOrder;
 class SingleFaultsTest {
     private static final Duration LIMIT = Duration.ofMinutes(2);
 
-    /** What is promised; on a machine that is busy with other things nobody can promise it, so the short form allows more. */
-    private static final Duration REFUSED_WITHIN = Form.current().pick(Duration.ofSeconds(6), Duration.ofSeconds(2));
+    private static final Duration PROMISED = Duration.ofSeconds(2);
+
+    /** A machine that is busy with other things holds up a few, the test's own part of them too: the short form allows more for the slowest. */
+    private static final Duration SLOWEST = Form.current().pick(Duration.ofSeconds(6), PROMISED);
 
     private static final Duration FROZEN = Form.current().pick(Duration.ofSeconds(6), Duration.ofSeconds(20));
 
@@ -106,9 +109,9 @@ class SingleFaultsTest {
         return change;
     }
 
-    /** Asks again and again while something is away: for work, and for a change. What came back, and how long it took at most. */
-    private Duration refusals(BooleanSupplier goOn) {
-        Duration longest = Duration.ZERO;
+    /** Asks again and again while something is away: for work, and for a change. How long each refusal took, the quickest first. */
+    private List<Duration> refusals(BooleanSupplier goOn) {
+        List<Duration> took = new ArrayList<>();
         do {
             // The change first: just now the token is still known from before, so that the change itself finds the
             // database gone.
@@ -117,7 +120,8 @@ class SingleFaultsTest {
             long between = System.nanoTime();
             Heard heard = call(0, false).heard();
             long after = System.nanoTime();
-            longest = max(longest, max(Duration.ofNanos(between - before), Duration.ofNanos(after - between)));
+            took.add(Duration.ofNanos(between - before));
+            took.add(Duration.ofNanos(after - between));
             for (Heard each : List.of(heard, changed)) {
                 assertThat(each)
                         .isInstanceOfSatisfying(
@@ -127,11 +131,8 @@ class SingleFaultsTest {
                                         .isEqualTo(503));
             }
         } while (goOn.getAsBoolean());
-        return longest;
-    }
-
-    private static Duration max(Duration one, Duration other) {
-        return one.compareTo(other) > 0 ? one : other;
+        Collections.sort(took);
+        return took;
     }
 
     private static BooleanSupplier until(Duration length) {
@@ -143,41 +144,54 @@ class SingleFaultsTest {
     void refusesWorkAndChangesWhilePostgresIsDownAndRecoversByItself() {
         assertThat(works()).isTrue();
         backends.postgres().kill();
-        Duration longest;
+        List<Duration> took;
         try {
-            longest = refusals(until(Duration.ofSeconds(4)));
+            took = refusals(until(Duration.ofSeconds(4)));
         } finally {
             backends.postgres().start();
         }
         long back = System.nanoTime();
         Waiting.until(LIMIT, this::works, Boolean::booleanValue, "a plane that works again by itself");
 
-        keep("postgres-down", longest, Duration.ofNanos(System.nanoTime() - back));
-        assertThat(longest).isLessThan(REFUSED_WITHIN);
+        keep("postgres-down", took, Duration.ofNanos(System.nanoTime() - back));
+        assertThat(took.getLast()).isLessThan(SLOWEST);
+        assertThat(middle(took)).isLessThan(PROMISED);
     }
 
     @Test
     void refusesWorkAndChangesWhilePostgresIsFrozenAndRecoversByItself() {
         assertThat(works()).isTrue();
         backends.postgres().freeze();
-        Duration longest;
+        List<Duration> took;
         try {
-            longest = refusals(until(FROZEN));
+            took = refusals(until(FROZEN));
         } finally {
             backends.postgres().thaw();
         }
         long back = System.nanoTime();
         Waiting.until(LIMIT, this::works, Boolean::booleanValue, "a plane that works again by itself");
 
-        keep("postgres-frozen", longest, Duration.ofNanos(System.nanoTime() - back));
-        assertThat(longest).isLessThan(REFUSED_WITHIN);
+        keep("postgres-frozen", took, Duration.ofNanos(System.nanoTime() - back));
+        assertThat(took.getLast()).isLessThan(SLOWEST);
     }
 
-    private static void keep(String name, Duration longest, Duration recovery) {
+    private static Duration middle(List<Duration> sorted) {
+        return sorted.get(sorted.size() / 2);
+    }
+
+    private static void keep(String name, List<Duration> took, Duration recovery) {
         Results.keep(
                 "faults",
                 name,
-                Map.of("longest_refusal_ms", longest.toMillis(), "working_again_after_ms", recovery.toMillis()));
+                Map.of(
+                        "refusals",
+                        took.size(),
+                        "middle_refusal_ms",
+                        middle(took).toMillis(),
+                        "longest_refusal_ms",
+                        took.getLast().toMillis(),
+                        "working_again_after_ms",
+                        recovery.toMillis()));
     }
 
     /** Meant to fail: where the end of an execution is not recognised as its own, the answer is 502 EXECUTION_LOST. */
@@ -228,6 +242,7 @@ class SingleFaultsTest {
     @Test
     @Order(Integer.MAX_VALUE)
     void answersWhileKafkaIsDownAndCatchesUp() {
+        // In a short outage the broker's start is most of the time, and says nothing of a rate.
         int factor = Form.current().pick(0, 3);
         Duration down = Form.current().pick(Duration.ofSeconds(12), Duration.ofMinutes(10));
         down = Duration.ofSeconds(Long.getLong("plane.outage.seconds", down.toSeconds()));
@@ -249,7 +264,7 @@ class SingleFaultsTest {
             backends.kafka().start();
         }
         long back = System.nanoTime();
-        Oracle.awaitQuiet(backends, Form.current().pick(LIMIT, Duration.ofMinutes(10)));
+        Oracle.awaitQuiet(backends, Form.current().pick(Duration.ofMinutes(1), Duration.ofMinutes(10)));
         double caughtUp = calls / seconds(back);
 
         Results.keep(
