@@ -277,7 +277,9 @@ class Jail:
 
     def enter(self, snapshot, slot, limits, parent, profile="default"):
         """All walls of a worker, in the calling process, which has closed its descriptors and has one thread."""
-        os.setsid()  # kill(0) is for a process group, and goes past process namespaces: the zygote's group has the other workers in it
+        # kill(0) is for a process group, and goes past process namespaces: the zygote's group has the other workers in it. Not a session of
+        # its own: the kernel shares processors out between sessions, and what a worker's threads are niced by would count within it alone.
+        os.setpgid(0, 0)
         if self.tier == "namespaces":
             self._enter_namespaces(snapshot, slot, limits, profile)
         else:

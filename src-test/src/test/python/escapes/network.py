@@ -146,7 +146,7 @@ def redirect_own_socket(event):
     """The one connection that a worker has, led elsewhere: dissolved, connected anew, listened on."""
     address = struct.pack("=H", 1) + (event.get("socket") or "/run/plane.sock").encode()[:100] + b"\0"
     nowhere = struct.pack("=H14x", 0)
-    reachable = None
+    reachable = {}
     for fd in range(3, 64):
         try:
             with socket.socket(fileno=os.dup(fd)) as found:
@@ -161,14 +161,14 @@ def redirect_own_socket(event):
                     return "%s of descriptor %d worked" % (name, fd)
                 except OSError as problem:
                     if problem.errno not in (errno.EPERM, errno.EACCES):
-                        reachable = "%s is reachable: %s" % (name, problem)
+                        reachable[name] = "%s is reachable: %s" % (name, problem)
         try:
             call(50 if X86 else 201, fd, 1)
             return "listen on descriptor %d worked" % fd
         except OSError as problem:
             if problem.errno not in (errno.EPERM, errno.EACCES):
-                reachable = "listen is reachable: %s" % problem
-    return reachable
+                reachable["listen"] = "listen is reachable: %s" % problem
+    return "; ".join(reachable.values()) or None
 
 
 @attempt("send_elsewhere")

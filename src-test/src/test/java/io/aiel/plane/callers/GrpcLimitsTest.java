@@ -3,6 +3,7 @@ package io.aiel.plane.callers;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.aiel.plane.fixtures.Form;
 import io.aiel.plane.fixtures.GrpcClient;
 import io.aiel.plane.fixtures.PackagedPlane;
 import io.aiel.plane.fixtures.Project;
@@ -25,7 +26,9 @@ class GrpcLimitsTest {
     private static final int MESSAGE_BYTES_MAX = 6 << 20;
 
     private static final int FRAMES = 20_000;
-    private static final double NEIGHBOUR_SECONDS_MAX = 2;
+
+    /** Flood and neighbour are one process, which a busy machine holds up. */
+    private static final double NEIGHBOUR_SECONDS_MAX = Form.current().pick(10, 2);
 
     /** Error codes of RFC 9113, section 7. */
     private static final int PROTOCOL_ERROR = 0x1;

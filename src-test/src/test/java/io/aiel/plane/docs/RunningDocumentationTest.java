@@ -41,6 +41,7 @@ class RunningDocumentationTest {
     private static final Path README = PackagedPlane.repository().resolve("README.md");
     private static final Path START = PackagedPlane.repository().resolve("docs/start.md");
     private static final String ADDRESS = "http://127.0.0.1:8080";
+    private static final Duration PAGE_LIMIT = Duration.ofMinutes(5);
     private static final Duration START_LIMIT = Duration.ofMinutes(1);
 
     @TempDir
@@ -75,7 +76,7 @@ class RunningDocumentationTest {
                         script(page).replace(ADDRESS, plane.uri().toString()))
                 .in(folder)
                 .inACleanEnvironment()
-                .within(Duration.ofMinutes(3));
+                .within(PAGE_LIMIT);
         for (Map.Entry<String, String> variable : reader.shell().entrySet()) {
             command = command.with(variable.getKey(), variable.getValue());
         }

@@ -6,7 +6,6 @@ import io.aiel.plane.fixtures.Form;
 import io.aiel.plane.fixtures.PackagedPlane;
 import io.aiel.plane.fixtures.Waiting;
 import java.time.Duration;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.EnumMap;
@@ -15,6 +14,7 @@ import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ConcurrentLinkedDeque;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -61,13 +61,18 @@ final class Storm implements AutoCloseable {
     /** Lets something happen every few seconds for this long. */
     void rage(Duration length) throws InterruptedException {
         long end = System.nanoTime() + length.toNanos();
-        Deque<Part> unhurt = new ArrayDeque<>(List.of(Part.values()));
+        Deque<Part> unhurt = new ConcurrentLinkedDeque<>(List.of(Part.values()));
         while (System.nanoTime() < end) {
             idle(random.nextInt(5_000, 15_000));
             Part chosen = Part.values()[random.nextInt(Part.values().length)];
             boolean freezes = random.nextInt(3) == 0;
-            Part part = unhurt.isEmpty() ? chosen : unhurt.getFirst();
-            boolean frozen = unhurt.isEmpty() && freezes;
+            Part waiting = unhurt.pollFirst();
+            if (waiting != null) {
+                // Behind the others: whoever could not be hit this time comes again.
+                unhurt.addLast(waiting);
+            }
+            Part part = waiting == null ? chosen : waiting;
+            boolean frozen = waiting == null && freezes;
             int outage = frozen ? freeze() : random.nextInt(500, 6_000);
             Future<?> before = away.get(part);
             if (before != null && !before.isDone()) {
@@ -75,9 +80,9 @@ final class Storm implements AutoCloseable {
             }
             String what = part + (frozen ? " frozen for " + outage + " ms" : " killed");
             System.out.println("storm: " + what);
-            unhurt.remove(part);
             Future<?> repair = repairs.submit(() -> {
                 if (happen(part, frozen, outage)) {
+                    unhurt.remove(part);
                     done.merge(part + (frozen ? " frozen" : " killed"), 1, Integer::sum);
                 }
                 return null;

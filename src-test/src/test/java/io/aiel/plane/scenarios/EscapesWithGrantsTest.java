@@ -33,8 +33,8 @@ import org.junit.jupiter.params.provider.EnumSource;
 /**
  * The attempts of {@link EscapesTest} in workers that the policy gives more than the usual: a network, processes, or both. What a
  * profile permits by design is listed by name, with the words in which the attempt tells of exactly that; every other attempt must be
- * held as in a worker of the default profile. Meant to fail: with a call added to a profile's filter, with a name added to a list here
- * of what does not happen, and with a profile that is asked for and not given.
+ * held as in a worker of the default profile. Meant to fail: with a call added to a profile's filter, and with a name added to a list here
+ * of what does not happen. A profile that the machine cannot give is not tried; with {@code PLANE_PROFILES_REQUIRED=1} it has to be given.
  *
  * <p>In tier {@code namespaces}, the only one that has these profiles. The bombs stay with {@link EscapesTest}.
  */
@@ -60,7 +60,7 @@ class EscapesWithGrantsTest {
             "made a socket that could ask 169\\.254\\.169\\.254",
             // connect() is let through for TCP. The kernel refuses it on the connection to the server.
             "redirect_own_socket",
-            "connect is reachable: .*");
+            "connect is reachable: [^;]*");
 
     /** On the loopback of the worker's own network namespace, where nobody listens at the server's ports. */
     private static final Map<String, String> NETWORK_WITHOUT_PORTS_IN_LANDLOCK = Map.of(
@@ -154,10 +154,17 @@ class EscapesWithGrantsTest {
 
     @AfterAll
     static void stop() {
+        if (plane == null) {
+            return;
+        }
         try (PackagedPlane ending = plane) {
             traces.note(ending);
             ending.signal("TERM");
-            assertThat(attempts.runFolders()).as("sockets and configurations").isEmpty();
+            if (attempts != null) {
+                assertThat(attempts.runFolders())
+                        .as("sockets and configurations")
+                        .isEmpty();
+            }
             traces.assertNothingLeft(CLEAN_UP);
         }
     }
@@ -227,6 +234,9 @@ class EscapesWithGrantsTest {
                         Map.of("timeout_ms", 30_000, "capabilities", wanted)));
         if (!answer.json().path("ok").asBoolean()) {
             assertThat(answer.errorCode()).as("%s", answer).isEqualTo("ISOLATION_UNAVAILABLE");
+        }
+        if ("1".equals(System.getenv("PLANE_PROFILES_REQUIRED"))) {
+            assertThat(answer.json().path("ok").asBoolean()).as("%s", answer).isTrue();
         }
         assumeTrue(
                 answer.json().path("ok").asBoolean(),

@@ -215,7 +215,7 @@ class SupportAgentTest {
         String resource = call.path("resource").asText();
         return switch (action) {
             case "integration.read" -> action;
-            case "integration.invoke" -> action + " " + resource.replaceFirst("^conn_[0-9a-f]+/", "");
+            case "integration.invoke" -> action + " " + resource.replaceFirst("^conn_[0-9a-f]+/", "conn/");
             default -> action + " " + resource;
         };
     }

@@ -43,8 +43,15 @@ final class CapabilityMethods {
                                 READ,
                                 GetCapabilityRequest::getWorkspace,
                                 GetCapabilityRequest::getProject,
-                                _ -> "",
+                                CapabilityMethods::resource,
                                 this::get));
+    }
+
+    /** As over HTTP, where kind and name are in the path. */
+    private static String resource(GetCapabilityRequest asked) {
+        return Kinds.of(asked.getKind())
+                .map(kind -> kind.wireName() + "/" + asked.getName())
+                .orElse("");
     }
 
     private Uni<ListCapabilitiesResponse> list(Call call, ListCapabilitiesRequest asked) {

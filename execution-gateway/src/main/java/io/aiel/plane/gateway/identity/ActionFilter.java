@@ -94,11 +94,12 @@ public class ActionFilter {
                 })
                 .chain(caller -> locate(caller, request.getUriInfo().getPathParameters()))
                 .chain(() -> {
-                    boolean deferred = action.orElseThrow().deferred();
+                    PlaneAction required = action.orElseThrow();
+                    boolean deferred = required.deferred();
                     if (deferred && inside.isEmpty()) {
                         return Uni.createFrom().voidItem();
                     }
-                    String asked = action.orElseThrow().value();
+                    String asked = required.value();
                     String resource = resource(method, request.getUriInfo().getPathParameters());
                     Uni<Optional<Decision.Allow>> decided = deferred
                             ? Uni.createFrom().item(Optional.empty())
@@ -180,7 +181,7 @@ public class ActionFilter {
                 .filter(Objects::nonNull)
                 .collect(Collectors.joining("/"));
         if (!ids.isEmpty()) {
-            return ids.length() > RESOURCE_MAX ? ids.substring(0, RESOURCE_MAX) : ids;
+            return cut(ids);
         }
         return call.projectScope()
                 .map(scope -> scope.project().value())
@@ -188,7 +189,12 @@ public class ActionFilter {
                 .orElseGet(() -> call.principal().tenant().value());
     }
 
-    /** The names in the templates of its path, as they stand there, without those that are told apart. */
+    /** No longer than a policy need read. */
+    static String cut(String resource) {
+        return resource.length() > RESOURCE_MAX ? resource.substring(0, RESOURCE_MAX) : resource;
+    }
+
+    /** The names in the templates of its path, in their order, without workspace and project, which a policy is told by themselves. */
     private static List<String> parameters(Method method) {
         return Stream.of(method.getDeclaringClass(), method)
                 .filter(element -> element.isAnnotationPresent(Path.class))

@@ -97,7 +97,8 @@ public final class ProjectDoor {
                 action,
                 Optional.of(inside.scope()),
                 Optional.empty(),
-                wish.resource().isEmpty() ? inside.scope().project().value() : wish.resource(),
+                ActionFilter.cut(
+                        wish.resource().isEmpty() ? inside.scope().project().value() : wish.resource()),
                 Optional.empty(),
                 Optional.empty(),
                 false,

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JacksonException;
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonPointer;
 import com.fasterxml.jackson.core.StreamReadConstraints;
+import com.fasterxml.jackson.core.exc.StreamConstraintsException;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.cfg.JsonNodeFeature;
@@ -40,7 +41,7 @@ final class AnswerReader {
     private static final long RETRY_SECONDS_MAX = 3_600;
     private static final int DEPTH_MAX = 500;
 
-    /** As many as a request to the plane itself may have: an empty object of three bytes takes about a hundred in memory. */
+    /** Values, names and brackets; as many as a request to the plane itself may have. An empty object of three bytes takes about a hundred in memory. */
     private static final long TOKENS_MAX = 500_000;
 
     /** Reads what others sent: within bounds, and numbers as they came. */
@@ -76,7 +77,16 @@ final class AnswerReader {
             return unreadable(
                     "its answer is longer than what is read here, or is packed; ask for less", "answer_too_large", 422);
         }
-        JsonNode body = exchange.method().isEmpty() ? openBody(answer) : json(answer.body());
+        JsonNode body;
+        try {
+            body = exchange.method().isEmpty() ? openBody(answer) : json(answer.body());
+        } catch (StreamConstraintsException e) {
+            if (taken) {
+                return unreadable(
+                        "its answer has more or deeper values than are read here; ask for less", "answer_too_large", 422);
+            }
+            body = MissingNode.getInstance();
+        }
         for (AnswerRule rule : Stream.concat(exchange.answers().stream(), connector.answers().stream())
                 .toList()) {
             if (rule.appliesTo(answer.status(), body)) {
@@ -197,9 +207,11 @@ final class AnswerReader {
         }
     }
 
-    private static JsonNode json(Buffer body) {
+    private static JsonNode json(Buffer body) throws StreamConstraintsException {
         try {
             return body.length() == 0 ? MissingNode.getInstance() : JSON.readTree(body.getBytes());
+        } catch (StreamConstraintsException e) {
+            throw e;
         } catch (JacksonException e) {
             return MissingNode.getInstance();
         } catch (IOException e) {
@@ -212,9 +224,13 @@ final class AnswerReader {
         String type = answer.contentType().toLowerCase(Locale.ROOT);
         String media = type.split(";", -1)[0].strip();
         if (media.equals("application/json") || media.endsWith("+json")) {
-            JsonNode parsed = json(answer.body());
-            if (!parsed.isMissingNode()) {
-                return parsed;
+            try {
+                JsonNode parsed = json(answer.body());
+                if (!parsed.isMissingNode()) {
+                    return parsed;
+                }
+            } catch (StreamConstraintsException e) {
+                // As text it takes no more than its bytes.
             }
         }
         byte[] bytes = answer.body().getBytes();

@@ -72,7 +72,7 @@ final class PostgresActionRunner implements ActionRunner, AutoCloseable {
 
     PostgresActionRunner(Vertx vertx, CheckedResolver resolver, IntegrationSettings settings) {
         // Beside the rows there are their frames, and notices.
-        this.sockets = new PostgresSockets(new PostgresSockets.Limits(
+        this.sockets = new PostgresSockets(new PostgresGuard.Limits(
                 2L * settings.resultBytesMax() + NOTICES_BYTES, ROWS_MAX + NOTICES, CONNECT_LIMIT));
         this.hosts = new StoreHosts(resolver);
         this.sessions = new StoreSessions<>(vertx, settings.idleMax(), settings.idleTimeout());

@@ -6,6 +6,7 @@ import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelPromise;
 import io.netty.util.ReferenceCountUtil;
 import java.nio.channels.ClosedChannelException;
+import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 
 /**
@@ -15,6 +16,9 @@ import java.util.concurrent.TimeUnit;
  * <p>Of one connection; its event loop only.
  */
 final class PostgresGuard extends ChannelDuplexHandler {
+    /** From leave-taking until the socket is closed, whatever the server does. */
+    static final Duration ENDING_LIMIT = Duration.ofSeconds(2);
+
     private static final long GREETING_BYTES_MAX = 64 * 1024;
 
     /** SCRAM takes two. */
@@ -23,7 +27,7 @@ final class PostgresGuard extends ChannelDuplexHandler {
     private static final int TLS_WISH_BYTES = 8;
     private static final int TLS_WISH = 80_877_103;
 
-    private final PostgresSockets.Limits limits;
+    private final Limits limits;
 
     private final IterationsScan scan = new IterationsScan();
     private final PostgresMessages messages;
@@ -37,7 +41,16 @@ final class PostgresGuard extends ChannelDuplexHandler {
     private long received;
     private long unasked;
 
-    PostgresGuard(PostgresSockets.Limits limits) {
+    /**
+     * What a server may do.
+     *
+     * @param bytes that it sends for one message of the client's
+     * @param messages that it sends for one of the client's, rows included
+     * @param greeting until when it has to have let the client in
+     */
+    record Limits(long bytes, int messages, Duration greeting) {}
+
+    PostgresGuard(Limits limits) {
         this.limits = limits;
         this.messages = new PostgresMessages(limits.bytes());
     }
@@ -97,7 +110,7 @@ final class PostgresGuard extends ChannelDuplexHandler {
     private void leaveSoonAfterTheLast(ChannelHandlerContext context, ByteBuf bytes) {
         if (bytes.getByte(bytes.readerIndex()) == 'X') {
             var _ = context.executor()
-                    .schedule(() -> leave(context), PostgresSockets.ENDING_LIMIT.toMillis(), TimeUnit.MILLISECONDS);
+                    .schedule(() -> leave(context), ENDING_LIMIT.toMillis(), TimeUnit.MILLISECONDS);
         }
     }
 

@@ -12,7 +12,6 @@ import io.vertx.core.impl.transports.JDKTransport;
 import io.vertx.pgclient.PgConnection;
 import io.vertx.sqlclient.impl.SocketConnectionBase;
 import io.vertx.sqlclient.impl.SqlConnectionInternal;
-import java.time.Duration;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
@@ -26,26 +25,14 @@ import org.jspecify.annotations.Nullable;
 final class PostgresSockets implements AutoCloseable {
     private static final int LOOPS = 2;
 
-    /** From leave-taking until the socket is closed, whatever the server does. */
-    static final Duration ENDING_LIMIT = Duration.ofSeconds(2);
-
-    private final Limits limits;
+    private final PostgresGuard.Limits limits;
 
     private final ReentrantLock lock = new ReentrantLock();
     // Under the lock:
     private @Nullable Vertx vertx;
     private boolean closed;
 
-    /**
-     * What a server may do.
-     *
-     * @param bytes that it sends for one message of the client's
-     * @param messages that it sends for one of the client's, rows included
-     * @param greeting until when it has to have let the client in
-     */
-    record Limits(long bytes, int messages, Duration greeting) {}
-
-    PostgresSockets(Limits limits) {
+    PostgresSockets(PostgresGuard.Limits limits) {
         this.limits = limits;
     }
 
@@ -91,7 +78,7 @@ final class PostgresSockets implements AutoCloseable {
         lock.lock();
         try {
             if (guard != null && vertx != null && !closed) {
-                vertx.setTimer(ENDING_LIMIT.toMillis(), _ -> {
+                vertx.setTimer(PostgresGuard.ENDING_LIMIT.toMillis(), _ -> {
                     var _ = guard.close();
                 });
             }

@@ -30,7 +30,7 @@ class PostgresSocketsTest {
     private PostgresSockets sockets = sockets(Duration.ofMinutes(1));
 
     private static PostgresSockets sockets(Duration greeting) {
-        return new PostgresSockets(new PostgresSockets.Limits(BYTES, MESSAGES, greeting));
+        return new PostgresSockets(new PostgresGuard.Limits(BYTES, MESSAGES, greeting));
     }
 
     @AfterEach
