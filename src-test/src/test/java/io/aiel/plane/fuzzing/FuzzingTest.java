@@ -58,6 +58,7 @@ class FuzzingTest {
                         "IdsFuzz",
                         "InputCheckFuzz",
                         "LogEntryFuzz",
+                        "PostgresMessagesFuzz",
                         "RequestPathFuzz",
                         "RpcMessageFuzz",
                         "RunnerRequestFuzz",
