@@ -284,7 +284,7 @@ class WorkerApiTest {
     void believesNoOtherTokenFromInside(PackagedPlane plane) {
         Project project = project(plane, true);
         // Not the one that everything else uses here: it stays in the worker's memory.
-        String good = plane.token("inside", List.of("admin"), List.of("*"));
+        String good = plane.token("inside", List.of("admin"), List.of("*", "platform.*"));
         assertThat(plane.client().as(good).get("/q/metrics").status())
                 .as("what the token is good for outside")
                 .isEqualTo(200);
