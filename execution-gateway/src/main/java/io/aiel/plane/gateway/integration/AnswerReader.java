@@ -83,7 +83,9 @@ final class AnswerReader {
         } catch (StreamConstraintsException e) {
             if (taken) {
                 return unreadable(
-                        "its answer has more or deeper values than are read here; ask for less", "answer_too_large", 422);
+                        "its answer has more or deeper values than are read here; ask for less",
+                        "answer_too_large",
+                        422);
             }
             body = MissingNode.getInstance();
         }

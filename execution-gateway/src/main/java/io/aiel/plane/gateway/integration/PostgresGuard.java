@@ -109,8 +109,7 @@ final class PostgresGuard extends ChannelDuplexHandler {
     /** The client itself would wait for the server's end, having said that it goes. */
     private void leaveSoonAfterTheLast(ChannelHandlerContext context, ByteBuf bytes) {
         if (bytes.getByte(bytes.readerIndex()) == 'X') {
-            var _ = context.executor()
-                    .schedule(() -> leave(context), ENDING_LIMIT.toMillis(), TimeUnit.MILLISECONDS);
+            var _ = context.executor().schedule(() -> leave(context), ENDING_LIMIT.toMillis(), TimeUnit.MILLISECONDS);
         }
     }
 
