@@ -66,7 +66,7 @@ final class ExecutionTokens implements WorkerApi {
 
     @Override
     public Uni<Optional<Session>> open(Opening opening) {
-        return settings.workerApi(opening.caller().scope())
+        return settings.surroundingsOfCode(opening.caller().scope())
                 .map(wanted ->
                         wanted.<Session>map(around -> new Inside(opening, around, clock.instant(), this::connect)))
                 .onFailure()

@@ -50,16 +50,14 @@ public final class ProjectSettings {
     }
 
     /** A workspace or project, as people know it. */
-    record Named(String id, String slug, String name) {
-        private static final Named NOBODYS = new Named("", "", "");
-    }
+    record Named(String id, String slug, String name) {}
 
-    /** Where code runs that may ask the plane's own API. */
+    /** Where code runs. */
     record Surroundings(Named workspace, Named project) {}
 
-    private record Known(
-            Named workspace,
-            Named project,
+    private record Known(Surroundings where, Settings settings) {}
+
+    private record Settings(
             boolean strictOutput,
             boolean workerApi,
             String runtime,
@@ -68,14 +66,16 @@ public final class ProjectSettings {
 
     /** Whether a result that does not fit its capability's output schema is withheld. */
     public Uni<Boolean> strictOutput(ProjectScope scope) {
-        return find(scope.project()).map(found -> found.map(Known::strictOutput).orElse(true));
+        return find(scope.project())
+                .map(found -> found.map(known -> known.settings().strictOutput())
+                        .orElse(true));
     }
 
-    /** There, if the code of the project's executions may ask the plane's own API. */
-    Uni<Optional<Surroundings>> workerApi(ProjectScope scope) {
+    /** Where the code of the project's executions runs; empty unless it may ask the plane's own API. */
+    Uni<Optional<Surroundings>> surroundingsOfCode(ProjectScope scope) {
         return find(scope.project())
-                .map(found -> found.filter(Known::workerApi)
-                        .map(known -> new Surroundings(known.workspace(), known.project())));
+                .map(found ->
+                        found.filter(known -> known.settings().workerApi()).map(Known::where));
     }
 
     /**
@@ -83,20 +83,23 @@ public final class ProjectSettings {
      * a change is judged by the change.
      */
     public Uni<String> runtimeNow(ProjectScope scope) {
-        return lookUp(scope.project()).map(found -> found.map(Known::runtime).orElse(Runtimes.DEFAULT));
+        return lookUp(scope.project())
+                .map(found -> found.map(known -> known.settings().runtime()).orElse(Runtimes.DEFAULT));
     }
 
     /** The origins whose pages may call the project's HTTP handlers; empty for a project that is not there, too. */
     Uni<Set<String>> origins(WorkspaceId workspace, ProjectId project) {
         return find(project)
-                .map(found -> found.filter(settings -> settings.workspace().id().equals(workspace.value()))
-                        .map(Known::origins)
+                .map(found -> found.filter(
+                                known -> known.where().workspace().id().equals(workspace.value()))
+                        .map(known -> known.settings().origins())
                         .orElse(Set.of()));
     }
 
     /** The only host names that the project allows callbacks to; empty when it says nothing. */
     public Uni<Optional<Set<String>>> callbackHosts(ProjectScope scope) {
-        return find(scope.project()).map(found -> found.flatMap(Known::callbackHosts));
+        return find(scope.project())
+                .map(found -> found.flatMap(known -> known.settings().callbackHosts()));
     }
 
     private Uni<Optional<Known>> find(ProjectId project) {
@@ -112,19 +115,20 @@ public final class ProjectSettings {
                     var row = rows.iterator();
                     return row.hasNext() ? Optional.of(row.next()) : Optional.<Row>empty();
                 })
-                .map(row -> row.map(it -> read(
-                        new Named(
-                                it.getString("workspace_id"),
-                                it.getString("workspace_slug"),
-                                it.getString("workspace_name")),
-                        new Named(it.getString("id"), it.getString("slug"), it.getString("name")),
-                        it.getString("settings"))))
+                .map(row -> row.map(it -> new Known(where(it), read(it.getString("settings")))))
                 .ifNoItem()
                 .after(lookupTimeout)
                 .fail();
     }
 
-    private static Known read(Named workspace, Named project, String settings) {
+    private static Surroundings where(Row row) {
+        return new Surroundings(
+                new Named(
+                        row.getString("workspace_id"), row.getString("workspace_slug"), row.getString("workspace_name")),
+                new Named(row.getString("id"), row.getString("slug"), row.getString("name")));
+    }
+
+    private static Settings read(String settings) {
         try {
             JsonNode read = JSON.readTree(settings);
             Set<String> origins = new LinkedHashSet<>();
@@ -132,9 +136,7 @@ public final class ProjectSettings {
             Set<String> hosts = new LinkedHashSet<>();
             JsonNode callbackHosts = read.at("/callbacks/hosts");
             callbackHosts.forEach(host -> hosts.add(host.asText()));
-            return new Known(
-                    workspace,
-                    project,
+            return new Settings(
                     read.path("output_schema").asText().equals("strict"),
                     read.path("worker_api").asBoolean(),
                     runtime(read),
@@ -176,25 +178,25 @@ public final class ProjectSettings {
 
     /** What goes on record of a change: what the plane reads, and nothing else that may stand there. */
     static Map<String, String> facts(String settings) {
-        Known known = read(Named.NOBODYS, Named.NOBODYS, settings);
+        Settings read = read(settings);
         return Map.of(
                 "output_schema",
-                known.strictOutput() ? "strict" : "record",
+                read.strictOutput() ? "strict" : "record",
                 "worker_api",
-                Boolean.toString(known.workerApi()),
+                Boolean.toString(read.workerApi()),
                 "runtime",
-                known.runtime(),
+                read.runtime(),
                 "allowed_origins",
-                String.join(" ", new TreeSet<>(known.origins())),
+                String.join(" ", new TreeSet<>(read.origins())),
                 "callback_hosts",
-                known.callbackHosts()
+                read.callbackHosts()
                         .map(hosts -> String.join(" ", new TreeSet<>(hosts)))
                         .orElse("all"));
     }
 
     /** The worker bundle that settings name, or the one of a project that names none. */
     static String runtime(String settings) {
-        return read(Named.NOBODYS, Named.NOBODYS, settings).runtime();
+        return read(settings).runtime();
     }
 
     private static String runtime(JsonNode settings) {
