@@ -67,8 +67,8 @@ public final class ProjectSettings {
     /** Whether a result that does not fit its capability's output schema is withheld. */
     public Uni<Boolean> strictOutput(ProjectScope scope) {
         return find(scope.project())
-                .map(found -> found.map(known -> known.settings().strictOutput())
-                        .orElse(true));
+                .map(found ->
+                        found.map(known -> known.settings().strictOutput()).orElse(true));
     }
 
     /** Where the code of the project's executions runs; empty unless it may ask the plane's own API. */
@@ -124,7 +124,9 @@ public final class ProjectSettings {
     private static Surroundings where(Row row) {
         return new Surroundings(
                 new Named(
-                        row.getString("workspace_id"), row.getString("workspace_slug"), row.getString("workspace_name")),
+                        row.getString("workspace_id"),
+                        row.getString("workspace_slug"),
+                        row.getString("workspace_name")),
                 new Named(row.getString("id"), row.getString("slug"), row.getString("name")));
     }
 
