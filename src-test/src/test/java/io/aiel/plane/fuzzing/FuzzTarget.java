@@ -133,6 +133,8 @@ record FuzzTarget(String className, Path module) {
                 "-XX:+EnableDynamicAgentLoading",
                 "--enable-native-access=ALL-UNNAMED",
                 "--sun-misc-unsafe-memory-access=allow",
+                // Netty probes for it by method handles that the engine's hooks cannot stand.
+                "-Dio.netty.noUnsafe=true",
                 "-Djava.io.tmpdir=" + folder,
                 "-cp",
                 String.join(File.pathSeparator, classPath),
