@@ -11,11 +11,13 @@ import java.util.Map;
 import org.flywaydb.core.Flyway;
 
 /**
- * The real PostgreSQL of {@link EmbeddedServers} with the plane's tables, for tests of a part that needs no server around it. Other tests use
- * the same tables.
+ * The real PostgreSQL of {@link EmbeddedServers} with the plane's tables, for tests of a part that needs no server around it. Other such tests
+ * use the same tables; the server that {@code @QuarkusTest} runs in the same JVM has tables of its own, or it would take what is due or queued
+ * here for its own work.
  */
 public final class TestDatabase implements AutoCloseable {
     private static final Duration LIMIT = Duration.ofSeconds(10);
+    private static final String SCHEMA = "parts";
 
     private final Vertx vertx = Vertx.vertx();
     private final Pool pool;
@@ -26,13 +28,15 @@ public final class TestDatabase implements AutoCloseable {
         String password = settings.get("quarkus.datasource.password");
         Flyway.configure()
                 .dataSource(settings.get("quarkus.datasource.jdbc.url"), user, password)
+                .schemas(SCHEMA)
                 .load()
                 .migrate();
         pool = PgBuilder.pool()
                 .with(new PoolOptions().setMaxSize(connections))
                 .connectingTo(PgConnectOptions.fromUri(settings.get("quarkus.datasource.reactive.url"))
                         .setUser(user)
-                        .setPassword(password))
+                        .setPassword(password)
+                        .addProperty("search_path", SCHEMA))
                 .using(vertx)
                 .build();
     }
