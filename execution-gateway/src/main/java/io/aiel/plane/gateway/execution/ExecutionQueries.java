@@ -33,6 +33,7 @@ public final class ExecutionQueries {
     /**
      * What to list.
      *
+     * @param requestId of the request that asked for it, whether its caller or this server chose it
      * @param before the id that the page ends before, newest first; empty for the first page
      * @param limit rows of a page
      */
@@ -40,6 +41,7 @@ public final class ExecutionQueries {
             Optional<String> status,
             Optional<String> capability,
             Optional<String> principal,
+            Optional<String> requestId,
             Optional<ExecutionId> before,
             int limit) {}
 
@@ -52,19 +54,30 @@ public final class ExecutionQueries {
                             and ($4::text is null or capability_name = $4)
                             and ($5::text is null or principal = $5)
                             and ($6::text is null or id < $6)
+                            and %s
                         order by id desc limit $7
-                        """)
+                        """.formatted(filter.requestId()
+                        .map(ExecutionQueries::requestCondition)
+                        .orElse("$8::text is null")))
                 .execute(Tuple.from(
                                 List.of(scope.tenant().value(), scope.project().value()))
                         .addValue(filter.status().orElse(null))
                         .addValue(filter.capability().orElse(null))
                         .addValue(filter.principal().orElse(null))
                         .addValue(filter.before().map(ExecutionId::value).orElse(null))
-                        .addInteger(filter.limit()))
+                        .addInteger(filter.limit())
+                        .addValue(filter.requestId().orElse(null)))
                 .ifNoItem()
                 .after(timeout)
                 .fail()
                 .map(ExecutionQueries::documents);
+    }
+
+    /** The index has only the ids that callers chose, and is used where the condition says so in these words. */
+    static String requestCondition(String requestId) {
+        return requestId.startsWith("req_")
+                ? "request_id = $8::text"
+                : "request_id = $8::text and request_id not like 'req\\_%'";
     }
 
     /** One execution; empty when the project has none with this id. */

@@ -181,6 +181,7 @@ final class ExecutionMethods {
                 ExecutionMessages.name(asked.getStatus()),
                 Texts.given("capability", asked.getCapability()),
                 Texts.given("principal", asked.getPrincipal()),
+                Texts.given("request_id", asked.getRequestId()),
                 Texts.given("page_token", asked.getPageToken()).map(ExecutionMethods::cursor),
                 rows + 1);
         return executions.queries().list(call.scope(), filter).map(found -> page(found, rows));

@@ -182,6 +182,10 @@ public class ExecutionsResource {
             @QueryParam("status") @Nullable String status,
             @QueryParam("capability") @Nullable String capability,
             @QueryParam("principal") @Nullable String principal,
+            @Parameter(description = "What the request that asked for it had as X-Request-Id, sent or given")
+                    @QueryParam("request_id")
+                    @Nullable
+                    String requestId,
             @QueryParam("cursor") @Nullable String cursor,
             @QueryParam("limit") @Nullable String limit) {
         int rows = Pages.limit(limit);
@@ -189,6 +193,7 @@ public class ExecutionsResource {
                 Optional.ofNullable(status),
                 Optional.ofNullable(capability),
                 Optional.ofNullable(principal),
+                Optional.ofNullable(requestId),
                 Pages.cursor(ExecutionId.PREFIX, cursor).map(ExecutionId::new),
                 rows + 1);
         return executions.queries().list(call.scope(), filter).map(found -> Pages.of("executions", found, rows));
