@@ -614,7 +614,7 @@ public final class ExecutionService {
         return Uni.createFrom()
                 .completionStage(() -> {
                     RunningExecution running = hydrator.run(request, allow, listener(run, worker, visit));
-                    live.running(run.id(), running);
+                    live.running(run.id(), run.decision().id(), running);
                     visit.then(running::cancel);
                     return running.outcome();
                 })

@@ -4,6 +4,7 @@ import io.aiel.plane.audit.AuditRecord;
 import io.aiel.plane.audit.Outbox;
 import io.aiel.plane.audit.StreamPosition;
 import io.aiel.plane.vocabulary.Decision;
+import io.aiel.plane.vocabulary.DecisionId;
 import io.aiel.plane.vocabulary.Digest;
 import io.aiel.plane.vocabulary.ErrorCode;
 import io.aiel.plane.vocabulary.ExecutionId;
@@ -43,6 +44,13 @@ final class PostgresExecutionStore {
                     (IdempotencyKey key) -> key.project().value())
             .thenComparing(key -> key.principal().value())
             .thenComparing(IdempotencyKey::text);
+
+    /**
+     * Each attempt is begun by a decision of its own. The position of the stream alone does not tell attempts: one that lost its place looks it up
+     * ({@link ExecutionClosing}), and finds that of the attempt that followed it.
+     */
+    static final String STILL_THIS_ATTEMPT =
+            "(v.begun_by is null or (e.status = 'running' and e.decision_id = v.begun_by))";
 
     private static final String POSITION = "select audit_sequence, audit_hash from executions where id = $1";
 
@@ -267,9 +275,9 @@ final class PostgresExecutionStore {
                         isolation = v.isolation, worker = v.worker, audit_sequence = v.audit_sequence, audit_hash = v.audit_hash,
                         decision_id = coalesce(v.decision_id, e.decision_id), policy_digest = coalesce(v.policy_digest, e.policy_digest)
                     from %s
-                    where e.id = v.id and e.status in ('queued', 'running') and e.audit_sequence = v.continues_from
+                    where e.id = v.id and e.status in ('queued', 'running') and e.audit_sequence = v.continues_from and %s
                     returning v.place
-                    """.formatted(closed(statement, closures)));
+                    """.formatted(closed(statement, closures), STILL_THIS_ATTEMPT));
             places.add("select place from closed");
         }
         statement.part(
@@ -294,6 +302,9 @@ final class PostgresExecutionStore {
                 .rows(closures)
                 .integers("place", Placed::place)
                 .text("id", c -> c.entry().id().value())
+                .text(
+                        "begun_by",
+                        c -> c.entry().begunBy().map(DecisionId::value).orElse(null))
                 .text("status", c -> c.entry().status().wireName())
                 .times("finished_at", c -> c.entry().finishedAt())
                 .integers("http_status", c -> c.entry().httpStatus())

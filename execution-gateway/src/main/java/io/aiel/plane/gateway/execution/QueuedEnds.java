@@ -71,6 +71,7 @@ final class QueuedEnds {
         AuditChain chain = AuditChain.resume(codec, queued.auditContext(), queued.position());
         return new Requeue(
                 queued.id(),
+                Optional.empty(),
                 again.ran(),
                 again.readyAt(),
                 List.of(chain.append(new AuditEvent.ExecutionAttempted(
@@ -118,6 +119,7 @@ final class QueuedEnds {
         AuditChain chain = AuditChain.resume(codec, queued.auditContext(), queued.position());
         return new Closure(
                 queued.id(),
+                Optional.empty(),
                 status,
                 envelopes.status(code),
                 code.name(),

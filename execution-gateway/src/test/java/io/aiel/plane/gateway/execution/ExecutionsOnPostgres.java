@@ -202,6 +202,7 @@ abstract class ExecutionsOnPostgres {
                             started.id(), "succeeded", 200, "", Optional.empty(), Usage.NONE, new JsonText("{}"), "w"));
             return new Closure(
                     started.id(),
+                    Optional.empty(),
                     ExecutionStatus.SUCCEEDED,
                     200,
                     "",
