@@ -114,7 +114,11 @@ final class PostgresExecutionStore {
                 .execute(statement.parameters())
                 .map(PostgresExecutionStore::places)
                 .invoke(places -> outbox.committed(recordsOf(entries, places)))
-                .chain(places -> effects(entries, places))
+                .chain(places -> effects(entries, places)
+                        .onFailure()
+                        // Not to be taken for a failure of what is committed.
+                        .transform(
+                                failure -> new IllegalStateException("what of it took effect is not known", failure)))
                 .ifNoItem()
                 .after(timeout)
                 .fail();
@@ -232,11 +236,11 @@ final class PostgresExecutionStore {
                 .text("policy_digest", a -> a.decision().policyDigest().value())
                 .text("incarnation", _ -> incarnation)
                 .times("requested_at", Admission::requestedAt)
-                .times("finished_at", a -> a.denied() ? a.requestedAt() : null)
+                .times("finished_at", a -> a.ends() ? a.requestedAt() : null)
                 .integers(
                         "http_status",
-                        a -> a.denial().map(httpStatus::applyAsInt).orElse(null))
-                .text("error_code", a -> a.denial().map(Enum::name).orElse(null))
+                        a -> a.endedBy().map(httpStatus::applyAsInt).orElse(null))
+                .text("error_code", a -> a.endedBy().map(Enum::name).orElse(null))
                 .longs("audit_sequence", a -> a.position().sequence())
                 .text("audit_hash", a -> a.position().hash().orElseThrow().value());
     }

@@ -24,6 +24,7 @@ import io.aiel.plane.vocabulary.ProjectScope;
 import io.aiel.plane.vocabulary.RetryRule;
 import io.aiel.plane.vocabulary.Usage;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import io.smallrye.mutiny.TimeoutException;
 import io.smallrye.mutiny.Uni;
 import io.vertx.core.json.JsonObject;
 import io.vertx.mutiny.sqlclient.Tuple;
@@ -40,6 +41,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -543,6 +545,106 @@ class ExecutionQueueTest extends ExecutionsOnPostgres {
         await(one.recovery.sweep());
 
         assertThat(statusOf(id)).isEqualTo("lost");
+    }
+
+    /** An admission that is not written yet, and the same as ended. */
+    private record Unheard(Admission admission, Admission withdrawn) {
+        ExecutionId id() {
+            return admission.id();
+        }
+    }
+
+    private Unheard unheard() {
+        ExecutionId id = ExecutionId.create();
+        AuditChain chain = AuditChain.begin(CODEC, context(), id);
+        Admission admission = one.admission(
+                id,
+                chain,
+                allow(),
+                Optional.empty(),
+                Instant.now(),
+                project(),
+                Optional.of(new QueuedWork(
+                        PLAIN,
+                        RetryRule.ONCE,
+                        Instant.now().minusSeconds(1),
+                        new JsonText("{\"action\":\"execute\"}"),
+                        Optional.empty())));
+        List<AuditRecord> records = new ArrayList<>(admission.records());
+        records.add(chain.append(one.ends.withdrawn(id)));
+        return new Unheard(admission, admission.withdrawn(records, chain.position()));
+    }
+
+    /**
+     * The statement of the admission is held up by a lock, longer than it is waited for, and goes on when its caller has been told that nothing runs.
+     * Seen failing when its row is only looked for: it is queued, and claimed.
+     */
+    @Test
+    void keepsOutAnAdmissionThatWasWithdrawnBeforeItTookEffect() {
+        Unheard unheard = unheard();
+
+        CompletableFuture<List<Boolean>> late =
+                await(pool.withTransaction(holder -> holder.query("lock table execution_queue in exclusive mode")
+                        .execute()
+                        .map(_ -> one.store.write(List.of(unheard.admission())).subscribeAsCompletionStage())
+                        .call(() -> one.withdrawals
+                                .withdraw(unheard.withdrawn())
+                                .invoke(known -> assertThat(known).isEqualTo(Withdrawals.Known.WITHDRAWN)))));
+
+        assertThat(late.orTimeout(LIMIT.toSeconds(), TimeUnit.SECONDS))
+                .failsWithin(LIMIT)
+                .withThrowableThat()
+                .withMessageContaining("duplicate key");
+        assertThat(claim(other, 1)).isEmpty();
+        assertThat(statusOf(unheard.id())).isEqualTo("cancelled");
+        assertThat(types(unheard.id())).containsExactly("admitted", "finished");
+        assertThat(one.withdrawals.isDue(unheard.id())).isFalse();
+    }
+
+    @Test
+    void leavesAnAdmissionAloneThatHadTakenEffect() {
+        Unheard unheard = unheard();
+        await(one.store.write(List.of(unheard.admission())));
+
+        assertThat(await(one.withdrawals.withdraw(unheard.withdrawn()))).isEqualTo(Withdrawals.Known.QUEUED);
+
+        assertThat(statusOf(unheard.id())).isEqualTo("queued");
+        assertThat(ids(claim(other, 1))).containsExactly(unheard.id());
+    }
+
+    /** Seen failing when recovery does not settle what is remembered. */
+    @Test
+    void withdrawsWhatTookEffectAfterAllWhenTheDatabaseIsBack() {
+        Unheard late = unheard();
+        Unheard begun = unheard();
+        Unheard never = unheard();
+        AtomicBoolean away = new AtomicBoolean(true);
+        Withdrawals withdrawals = new Withdrawals(
+                entries -> away.get() ? Uni.createFrom().failure(new TimeoutException()) : one.store.write(entries),
+                one.queue::waiting,
+                one.ends,
+                System::nanoTime);
+        for (Unheard one : List.of(late, begun, never)) {
+            assertThat(await(withdrawals.withdraw(one.withdrawn()))).isEqualTo(Withdrawals.Known.NOTHING);
+        }
+        await(one.store.write(List.of(begun.admission())));
+        assertThat(start(other, claim(other, 1).getFirst())).isTrue();
+        await(one.store.write(List.of(late.admission())));
+        await(withdrawals.settle());
+        assertThat(withdrawals.isDue(late.id()))
+                .as("while the database is away")
+                .isTrue();
+        away.set(false);
+
+        await(one.recovery(withdrawals).sweep());
+
+        assertThat(statusOf(late.id())).isEqualTo("cancelled");
+        assertThat(types(late.id())).containsExactly("admitted", "finished");
+        assertThat(statusOf(never.id())).isEqualTo("cancelled");
+        assertThat(statusOf(begun.id())).isEqualTo("running");
+        assertThat(claim(other, 3)).isEmpty();
+        assertThat(withdrawals.isDue(late.id())).isFalse();
+        assertThat(withdrawals.isDue(begun.id())).isFalse();
     }
 
     private static List<String> types(ExecutionId id) {
