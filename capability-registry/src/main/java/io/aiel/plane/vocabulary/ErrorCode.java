@@ -19,7 +19,7 @@ public enum ErrorCode {
     OUTPUT_INVALID("The code's result is not what it promises"),
     WORKER_LOST("The worker ended before it answered"),
     CANCELLED("The execution was cancelled"),
-    EXECUTION_LOST("The execution was begun and its end is not known"),
+    EXECUTION_LOST("The execution may have begun, and its end is not known"),
     // Requests.
     UNAUTHENTICATED("A valid token is needed"),
     PERMISSION_DENIED("The principal lacks the role or scope for this call"),

@@ -22,6 +22,7 @@ import org.jspecify.annotations.Nullable;
  * @param kept the input, when it is to be kept
  * @param replayOf the execution whose input it runs again
  * @param scheduled the run of a schedule that it is
+ * @param withdrawn whether it stands for an admission to the queue that was not heard, and is its end
  * @param records the audit records up to here, in order
  * @param position where the audit stream stands after them
  */
@@ -40,6 +41,7 @@ record Admission(
         Optional<KeptInput> kept,
         Optional<ExecutionId> replayOf,
         Optional<ScheduledRun> scheduled,
+        boolean withdrawn,
         List<AuditRecord> records,
         StreamPosition position)
         implements JournalEntry {
@@ -51,9 +53,39 @@ record Admission(
         return decision instanceof Decision.Deny;
     }
 
+    /** The same as having ended without having been in the queue, with the records of that. */
+    Admission withdrawn(List<AuditRecord> itsRecords, StreamPosition itsPosition) {
+        return new Admission(
+                id,
+                caller,
+                target,
+                action,
+                decision,
+                Optional.empty(),
+                Optional.empty(),
+                argumentsDigest,
+                timeoutMs,
+                requestedAt,
+                Optional.empty(),
+                Optional.empty(),
+                replayOf,
+                Optional.empty(),
+                true,
+                itsRecords,
+                itsPosition);
+    }
+
+    /** Whether it is the execution's end, too. */
+    boolean ends() {
+        return denied() || withdrawn;
+    }
+
     ExecutionStatus status() {
         if (denied()) {
             return ExecutionStatus.DENIED;
+        }
+        if (withdrawn) {
+            return ExecutionStatus.CANCELLED;
         }
         return queued.isPresent() ? ExecutionStatus.QUEUED : ExecutionStatus.RUNNING;
     }
@@ -63,9 +95,12 @@ record Admission(
         return queued.isEmpty() && replayOf.isEmpty();
     }
 
-    /** The code that a denial is answered with, and so is kept under; empty when it is none. */
-    Optional<ErrorCode> denial() {
-        return decision instanceof Decision.Deny deny ? Optional.of(denialOf(deny)) : Optional.empty();
+    /** The code that is kept with the end; empty when it is none. */
+    Optional<ErrorCode> endedBy() {
+        if (decision instanceof Decision.Deny deny) {
+            return Optional.of(denialOf(deny));
+        }
+        return withdrawn ? Optional.of(ErrorCode.ADMISSION_UNAVAILABLE) : Optional.empty();
     }
 
     /** A policy that could not decide is worth another try; one that decided is not. */

@@ -3,6 +3,7 @@ package io.aiel.plane.gateway.execution;
 import io.aiel.plane.audit.AuditContext;
 import io.aiel.plane.audit.AuditEvent;
 import io.aiel.plane.audit.ControlAudit;
+import io.aiel.plane.vocabulary.DecisionId;
 import io.aiel.plane.vocabulary.ExecutionId;
 import io.aiel.plane.vocabulary.ProjectScope;
 import io.smallrye.mutiny.Uni;
@@ -44,6 +45,13 @@ public final class ExecutionCancellation {
             select c.execution from execution_cancellations c join executions e on e.id = c.execution
             where e.incarnation = $1 and e.status = 'running' limit $2
             """;
+    /** Of attempts and the decisions that they were begun by, those that are under way no more. */
+    private static final String SUPERSEDED = """
+            select v.id, v.begun_by from unnest($1::text[], $2::text[]) as v(id, begun_by)
+            where not exists (
+                select from executions e where e.id = v.id and e.status = 'running' and e.decision_id = v.begun_by)
+            """;
+
     private static final String WAITING = """
             select c.execution from execution_cancellations c join executions e on e.id = c.execution
             where e.status = 'queued' limit $1
@@ -97,8 +105,36 @@ public final class ExecutionCancellation {
                 .call(endWaiting::apply);
     }
 
-    /** Stops those of this server that others were asked to stop, and forgets what has ended. Called with each heartbeat. */
+    /**
+     * Stops those of this server that others were asked to stop, and those that others closed or began again while this one was silent; forgets
+     * what has ended. Called with each heartbeat.
+     */
     public Uni<Void> heed() {
+        return stopSuperseded().chain(this::heedWishes);
+    }
+
+    /** Their ends would be dropped, and what they do meanwhile may be done twice. One that has just ended by itself is found too, and hears nothing. */
+    private Uni<Void> stopSuperseded() {
+        List<String> ids = new ArrayList<>();
+        List<String> decisions = new ArrayList<>();
+        live.begun().forEach((id, by) -> {
+            ids.add(id.value());
+            decisions.add(by.value());
+        });
+        if (ids.isEmpty()) {
+            return Uni.createFrom().voidItem();
+        }
+        return pool.preparedQuery(SUPERSEDED)
+                .execute(Tuple.of(ids.toArray(String[]::new), decisions.toArray(String[]::new)))
+                .ifNoItem()
+                .after(timeout)
+                .fail()
+                .invoke(rows -> rows.forEach(
+                        row -> live.cancel(new ExecutionId(row.getString(0)), new DecisionId(row.getString(1)))))
+                .replaceWithVoid();
+    }
+
+    private Uni<Void> heedWishes() {
         return pool.preparedQuery(MINE)
                 .execute(Tuple.of(incarnation, MANY_MAX))
                 .ifNoItem()

@@ -129,7 +129,8 @@ final class ExecutionClosing {
                 outcome.usage(),
                 worker.id(),
                 again.readyAt())));
-        return new Requeue(run.id(), again.ran(), again.readyAt(), records, chain.position());
+        return new Requeue(
+                run.id(), Optional.of(run.decision().id()), again.ran(), again.readyAt(), records, chain.position());
     }
 
     private Closure closure(
@@ -154,6 +155,7 @@ final class ExecutionClosing {
                 end.models().use())));
         return new Closure(
                 run.id(),
+                Optional.of(run.decision().id()),
                 end.status(),
                 end.httpStatus(),
                 end.code(),
@@ -202,6 +204,9 @@ final class ExecutionClosing {
                                         + " withheld; its record will say how it ended.");
                     }
                     if (!effective) {
+                        LOG.warnf(
+                                "the end of %s is dropped: this server was taken for dead, and it was closed or begun again meanwhile",
+                                run.id());
                         return Answers.withheld(
                                 ErrorCode.EXECUTION_LOST,
                                 "The execution " + run.id() + " was closed by recovery before it ended.");

@@ -45,7 +45,7 @@ public final class ExecutionRecovery {
      * database's clock alone: a server whose clock is wrong, or is set back, must not look dead to the others, nor they to it.
      */
     private static final String ORPHANS = """
-            select %s
+            select %s, e.incarnation
             from executions e left join plane_nodes n on n.incarnation = e.incarnation
                 left join execution_queue q on q.execution = e.id
             where e.status = 'running' and (
@@ -187,16 +187,21 @@ public final class ExecutionRecovery {
     /** What surely never began leaves its key free: its caller was told so. What may have done its work does not. */
     private Optional<KeyEnd> keyEnd(ExecutionId id, Row row) {
         String key = row.getString("idempotency_key");
-        return key != null && live.surelyNotBegun(id)
+        return key != null && surelyNotBegun(id, row)
                 ? Optional.of(new KeyEnd.Released(new IdempotencyKey(
                         new ProjectId(row.getString("project")), new PrincipalId(row.getString("principal")), key)))
                 : Optional.empty();
     }
 
+    /** That it could not be begun here says nothing of what another server began since. */
+    private boolean surelyNotBegun(ExecutionId id, Row row) {
+        return incarnation.equals(row.getString("incarnation")) && live.surelyNotBegun(id);
+    }
+
     private Uni<Boolean> close(Row row) {
         ExecutionId id = new ExecutionId(row.getString("id"));
         if (QueuedExecution.isQueued(row)) {
-            return queue.recover(QueuedExecution.of(row), live.surelyNotBegun(id));
+            return queue.recover(QueuedExecution.of(row), surelyNotBegun(id, row));
         }
         AuditContext context = new AuditContext(
                 new TenantId(row.getString("tenant")),
@@ -213,6 +218,7 @@ public final class ExecutionRecovery {
         AuditRecord record = chain.appendLost(id);
         Closure closure = new Closure(
                 id,
+                Optional.empty(),
                 ExecutionStatus.LOST,
                 httpStatus.applyAsInt(ErrorCode.EXECUTION_LOST),
                 ErrorCode.EXECUTION_LOST.name(),

@@ -38,6 +38,7 @@ import io.smallrye.mutiny.Uni;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
@@ -74,6 +75,8 @@ public final class ExecutionService {
     private final Function<ExecutionId, Uni<StreamPosition>> positions;
     private final LiveExecutions live;
     private final Submissions submissions;
+    private final Withdrawals withdrawals;
+    private final QueuedEnds queuedEnds;
     private final Readership readers;
     private final Envelopes envelopes;
     private final Answers answers;
@@ -100,6 +103,8 @@ public final class ExecutionService {
             Function<ExecutionId, Uni<StreamPosition>> positions,
             LiveExecutions live,
             Submissions submissions,
+            Withdrawals withdrawals,
+            QueuedEnds queuedEnds,
             Readership readers,
             Envelopes envelopes,
             ExecutionMetrics metrics,
@@ -119,6 +124,8 @@ public final class ExecutionService {
         this.positions = positions;
         this.live = live;
         this.submissions = submissions;
+        this.withdrawals = withdrawals;
+        this.queuedEnds = queuedEnds;
         this.readers = readers;
         this.envelopes = envelopes;
         this.answers = new Answers(envelopes);
@@ -499,6 +506,7 @@ public final class ExecutionService {
                 submissions.kept(run),
                 visit.manner().replayOf(),
                 visit.manner().scheduled(),
+                false,
                 records,
                 chain.position());
         Span span = tracer.spanBuilder("plane.admit")
@@ -517,7 +525,7 @@ public final class ExecutionService {
                     if (failure != null) {
                         visit.notAdmitted();
                         if (work.isPresent()) {
-                            return perhapsQueued(run, failure);
+                            return perhapsQueued(run, admission, chain, failure);
                         }
                         live.notBegun(run.id());
                         return answer(admissionFailed(run, failure));
@@ -550,13 +558,51 @@ public final class ExecutionService {
                 .orElseGet(() -> new AuditEvent.ExecutionAdmitted(run.id()));
     }
 
-    /** A commit that was not heard is asked for: what is in the queue will run, and its caller must not be told that it does not. */
-    private Uni<ExecutionAnswer> perhapsQueued(Run run, Throwable failure) {
-        return positions
-                .apply(run.id())
-                .map(_ -> submissions.queued(run))
-                .onFailure()
-                .recoverWithItem(() -> admissionFailed(run, failure));
+    /**
+     * A commit that was not heard is asked for: what is in the queue will run, and its caller must not be told that it does not. Without a key it
+     * must not be there later either, as its caller sends the request again.
+     */
+    private Uni<ExecutionAnswer> perhapsQueued(Run run, Admission admission, AuditChain chain, Throwable failure) {
+        if (Withdrawals.surelyNotAdmitted(failure)) {
+            return answer(admissionFailed(run, failure));
+        }
+        if (admission.claim().isPresent()) {
+            return positions
+                    .apply(run.id())
+                    .map(_ -> submissions.queued(run))
+                    .onFailure()
+                    .recoverWithItem(() -> admissionNotKnown(
+                            run,
+                            failure,
+                            refuseForNow(
+                                    ErrorCode.ADMISSION_UNAVAILABLE,
+                                    "Whether the execution was queued is not known. Send the request again with its key:"
+                                            + " then it is queued once.")));
+        }
+        List<AuditRecord> records = new ArrayList<>(admission.records());
+        records.add(chain.append(queuedEnds.withdrawn(run.id())));
+        return withdrawals
+                .withdraw(admission.withdrawn(records, chain.position()))
+                .map(known -> switch (known) {
+                    case WITHDRAWN -> admissionFailed(run, failure);
+                    case QUEUED -> submissions.queued(run);
+                    case NOTHING ->
+                        admissionNotKnown(
+                                run,
+                                failure,
+                                new ExecutionAnswer.Refused(
+                                        ErrorCode.EXECUTION_LOST,
+                                        "Whether the execution " + run.id()
+                                                + " was queued is not known. If it was and has not begun, it is withdrawn;"
+                                                + " its record, if there is one, says what became of it.",
+                                        Optional.empty()));
+                });
+    }
+
+    private ExecutionAnswer admissionNotKnown(Run run, Throwable failure, ExecutionAnswer answer) {
+        LOG.warnf(failure, "whether %s was queued is not known", run.id());
+        metrics.admissionFailed();
+        return answer;
     }
 
     private ExecutionAnswer admissionFailed(Run run, Throwable failure) {
@@ -614,7 +660,7 @@ public final class ExecutionService {
         return Uni.createFrom()
                 .completionStage(() -> {
                     RunningExecution running = hydrator.run(request, allow, listener(run, worker, visit));
-                    live.running(run.id(), running);
+                    live.running(run.id(), run.decision().id(), running);
                     visit.then(running::cancel);
                     return running.outcome();
                 })

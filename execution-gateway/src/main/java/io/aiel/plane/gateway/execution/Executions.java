@@ -102,6 +102,7 @@ public record Executions(
         ExecutionQueue queue = new ExecutionQueue(parts.pool(), incarnation, settings.statementTimeout());
         QueuedEnds ends = new QueuedEnds(
                 parts.codec(), envelopes, parts.clock(), settings.queue().resultsKept());
+        Withdrawals withdrawals = new Withdrawals(store::write, queue::waiting, ends, System::nanoTime);
         // What queues needs to tell what begins, which is made of what queues.
         AtomicReference<Runnable> tell = new AtomicReference<>(() -> {});
         ExecutionService service = new ExecutionService(
@@ -130,6 +131,8 @@ public record Executions(
                         envelopes,
                         parts.callbacks(),
                         () -> tell.get().run()),
+                withdrawals,
+                ends,
                 new Readership(
                         parts.standing(), parts.policy(), parts.clock(), Readership.LOOK_EVERY, System::nanoTime),
                 envelopes,
@@ -147,6 +150,7 @@ public record Executions(
                 live,
                 envelopes,
                 ends,
+                withdrawals,
                 parts.clock(),
                 settings.limits().timeoutMsMax());
         QueueDispatcher dispatcher = new QueueDispatcher(
@@ -173,6 +177,7 @@ public record Executions(
                         queue,
                         journal,
                         ends,
+                        withdrawals,
                         dispatcher::inHand,
                         parts.clock(),
                         settings.statementTimeout()),

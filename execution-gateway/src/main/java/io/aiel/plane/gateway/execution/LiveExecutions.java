@@ -1,8 +1,10 @@
 package io.aiel.plane.gateway.execution;
 
 import io.aiel.plane.hydrator.RunningExecution;
+import io.aiel.plane.vocabulary.DecisionId;
 import io.aiel.plane.vocabulary.ExecutionId;
 import java.util.Collections;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
@@ -31,13 +33,19 @@ public final class LiveExecutions {
     private static final class Live {
         private final CompletableFuture<Void> over = new CompletableFuture<>();
         private @Nullable RunningExecution running;
+        private @Nullable DecisionId begunBy;
         private boolean cancelled;
 
-        synchronized void running(RunningExecution execution) {
+        synchronized void running(DecisionId decision, RunningExecution execution) {
             running = execution;
+            begunBy = decision;
             if (cancelled) {
                 execution.cancel();
             }
+        }
+
+        synchronized @Nullable DecisionId begunBy() {
+            return begunBy;
         }
 
         synchronized void cancel() {
@@ -56,10 +64,31 @@ public final class LiveExecutions {
         live.put(id, new Live());
     }
 
-    void running(ExecutionId id, RunningExecution execution) {
+    /** It has been begun, by this decision, and its worker has it. */
+    void running(ExecutionId id, DecisionId begunBy, RunningExecution execution) {
         Live one = live.get(id);
         if (one != null) {
-            one.running(execution);
+            one.running(begunBy, execution);
+        }
+    }
+
+    /** Those whose workers have them, and the decisions by which they were begun. */
+    Map<ExecutionId, DecisionId> begun() {
+        Map<ExecutionId, DecisionId> begun = new HashMap<>();
+        live.forEach((id, one) -> {
+            DecisionId by = one.begunBy();
+            if (by != null) {
+                begun.put(id, by);
+            }
+        });
+        return begun;
+    }
+
+    /** Asks its worker to stop if it is still the attempt that was begun by this decision. */
+    void cancel(ExecutionId id, DecisionId begunBy) {
+        Live one = live.get(id);
+        if (one != null && begunBy.equals(one.begunBy())) {
+            one.cancel();
         }
     }
 

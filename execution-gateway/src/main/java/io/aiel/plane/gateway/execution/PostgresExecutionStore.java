@@ -4,6 +4,7 @@ import io.aiel.plane.audit.AuditRecord;
 import io.aiel.plane.audit.Outbox;
 import io.aiel.plane.audit.StreamPosition;
 import io.aiel.plane.vocabulary.Decision;
+import io.aiel.plane.vocabulary.DecisionId;
 import io.aiel.plane.vocabulary.Digest;
 import io.aiel.plane.vocabulary.ErrorCode;
 import io.aiel.plane.vocabulary.ExecutionId;
@@ -43,6 +44,13 @@ final class PostgresExecutionStore {
                     (IdempotencyKey key) -> key.project().value())
             .thenComparing(key -> key.principal().value())
             .thenComparing(IdempotencyKey::text);
+
+    /**
+     * Each attempt is begun by a decision of its own. The position of the stream alone does not tell attempts: one that lost its place looks it up
+     * ({@link ExecutionClosing}), and finds that of the attempt that followed it.
+     */
+    static final String STILL_THIS_ATTEMPT =
+            "(v.begun_by is null or (e.status = 'running' and e.decision_id = v.begun_by))";
 
     private static final String POSITION = "select audit_sequence, audit_hash from executions where id = $1";
 
@@ -106,7 +114,11 @@ final class PostgresExecutionStore {
                 .execute(statement.parameters())
                 .map(PostgresExecutionStore::places)
                 .invoke(places -> outbox.committed(recordsOf(entries, places)))
-                .chain(places -> effects(entries, places))
+                .chain(places -> effects(entries, places)
+                        .onFailure()
+                        // Not to be taken for a failure of what is committed.
+                        .transform(
+                                failure -> new IllegalStateException("what of it took effect is not known", failure)))
                 .ifNoItem()
                 .after(timeout)
                 .fail();
@@ -224,11 +236,11 @@ final class PostgresExecutionStore {
                 .text("policy_digest", a -> a.decision().policyDigest().value())
                 .text("incarnation", _ -> incarnation)
                 .times("requested_at", Admission::requestedAt)
-                .times("finished_at", a -> a.denied() ? a.requestedAt() : null)
+                .times("finished_at", a -> a.ends() ? a.requestedAt() : null)
                 .integers(
                         "http_status",
-                        a -> a.denial().map(httpStatus::applyAsInt).orElse(null))
-                .text("error_code", a -> a.denial().map(Enum::name).orElse(null))
+                        a -> a.endedBy().map(httpStatus::applyAsInt).orElse(null))
+                .text("error_code", a -> a.endedBy().map(Enum::name).orElse(null))
                 .longs("audit_sequence", a -> a.position().sequence())
                 .text("audit_hash", a -> a.position().hash().orElseThrow().value());
     }
@@ -267,9 +279,9 @@ final class PostgresExecutionStore {
                         isolation = v.isolation, worker = v.worker, audit_sequence = v.audit_sequence, audit_hash = v.audit_hash,
                         decision_id = coalesce(v.decision_id, e.decision_id), policy_digest = coalesce(v.policy_digest, e.policy_digest)
                     from %s
-                    where e.id = v.id and e.status in ('queued', 'running') and e.audit_sequence = v.continues_from
+                    where e.id = v.id and e.status in ('queued', 'running') and e.audit_sequence = v.continues_from and %s
                     returning v.place
-                    """.formatted(closed(statement, closures)));
+                    """.formatted(closed(statement, closures), STILL_THIS_ATTEMPT));
             places.add("select place from closed");
         }
         statement.part(
@@ -294,6 +306,9 @@ final class PostgresExecutionStore {
                 .rows(closures)
                 .integers("place", Placed::place)
                 .text("id", c -> c.entry().id().value())
+                .text(
+                        "begun_by",
+                        c -> c.entry().begunBy().map(DecisionId::value).orElse(null))
                 .text("status", c -> c.entry().status().wireName())
                 .times("finished_at", c -> c.entry().finishedAt())
                 .integers("http_status", c -> c.entry().httpStatus())

@@ -24,6 +24,7 @@ final class QueueRecovery {
     private final ExecutionQueue queue;
     private final ExecutionJournal journal;
     private final QueuedEnds ends;
+    private final Withdrawals withdrawals;
     private final Supplier<? extends Collection<ExecutionId>> inHand;
     private final Clock clock;
     private final Duration timeout;
@@ -34,6 +35,7 @@ final class QueueRecovery {
             ExecutionQueue queue,
             ExecutionJournal journal,
             QueuedEnds ends,
+            Withdrawals withdrawals,
             Supplier<? extends Collection<ExecutionId>> inHand,
             Clock clock,
             Duration timeout) {
@@ -41,6 +43,7 @@ final class QueueRecovery {
         this.queue = queue;
         this.journal = journal;
         this.ends = ends;
+        this.withdrawals = withdrawals;
         this.inHand = inHand;
         this.clock = clock;
         this.timeout = timeout;
@@ -67,8 +70,12 @@ final class QueueRecovery {
         });
     }
 
-    /** Frees what nobody begins, and forgets what is over. */
+    /** Withdraws what nobody was told of, frees what nobody begins, and forgets what is over. */
     Uni<Void> tidy(String node, Duration silence) {
+        return withdrawals.settle().chain(() -> free(node, silence));
+    }
+
+    private Uni<Void> free(String node, Duration silence) {
         return queue.free(node, silence, inHand.get())
                 .invoke(freed -> {
                     if (freed > 0) {

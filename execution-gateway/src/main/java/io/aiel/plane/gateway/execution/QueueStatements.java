@@ -2,6 +2,7 @@ package io.aiel.plane.gateway.execution;
 
 import io.aiel.plane.gateway.callback.CallbackWish;
 import io.aiel.plane.gateway.execution.PostgresExecutionStore.Placed;
+import io.aiel.plane.vocabulary.DecisionId;
 import io.aiel.plane.vocabulary.ExecutionId;
 import java.util.ArrayList;
 import java.util.List;
@@ -57,22 +58,30 @@ final class QueueStatements {
                     update executions e set status = 'queued', attempt = e.attempt - v.uncounted,
                         audit_sequence = v.audit_sequence, audit_hash = v.audit_hash
                     from %s
-                    where e.id = v.id and e.status = 'running' and e.audit_sequence = v.continues_from
+                    where e.id = v.id and e.status = 'running' and e.audit_sequence = v.continues_from and %s
                     returning v.place
-                    """.formatted(statement
-                    .rows(requeues)
-                    .integers("place", Placed::place)
-                    .text("id", r -> r.entry().id().value())
-                    .integers("uncounted", r -> r.entry().ran() ? 0 : 1)
-                    .longs("audit_sequence", r -> r.entry().position().sequence())
-                    .text(
-                            "audit_hash",
-                            r -> r.entry().position().hash().orElseThrow().value())
-                    .longs("continues_from", r -> continuesFrom(r.entry()))
-                    .as("v")));
+                    """.formatted(
+                            requeued(statement, requeues), PostgresExecutionStore.STILL_THIS_ATTEMPT));
             places.add("select place from put_back");
         }
         return places;
+    }
+
+    private static String requeued(JournalStatement statement, List<Placed<Requeue>> requeues) {
+        return statement
+                .rows(requeues)
+                .integers("place", Placed::place)
+                .text("id", r -> r.entry().id().value())
+                .text(
+                        "begun_by",
+                        r -> r.entry().begunBy().map(DecisionId::value).orElse(null))
+                .integers("uncounted", r -> r.entry().ran() ? 0 : 1)
+                .longs("audit_sequence", r -> r.entry().position().sequence())
+                .text(
+                        "audit_hash",
+                        r -> r.entry().position().hash().orElseThrow().value())
+                .longs("continues_from", r -> continuesFrom(r.entry()))
+                .as("v");
     }
 
     private String starts(JournalStatement statement, List<Placed<Start>> starts) {

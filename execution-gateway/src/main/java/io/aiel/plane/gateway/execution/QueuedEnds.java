@@ -6,6 +6,7 @@ import io.aiel.plane.audit.AuditCodec;
 import io.aiel.plane.audit.AuditEvent;
 import io.aiel.plane.vocabulary.Decision;
 import io.aiel.plane.vocabulary.ErrorCode;
+import io.aiel.plane.vocabulary.ExecutionId;
 import io.aiel.plane.vocabulary.JsonText;
 import io.aiel.plane.vocabulary.Usage;
 import java.time.Clock;
@@ -57,6 +58,20 @@ final class QueuedEnds {
                 queued, ExecutionStatus.CANCELLED, ErrorCode.CANCELLED, "It was cancelled while it was queued.");
     }
 
+    /** Nobody was told that it is queued. */
+    Closure withdrawn(QueuedExecution queued) {
+        return finished(
+                queued,
+                ExecutionStatus.CANCELLED,
+                ErrorCode.ADMISSION_UNAVAILABLE,
+                "It was withdrawn: that it is queued was not heard in time, so its caller was not told.");
+    }
+
+    /** The records of {@link Admission#withdrawn}: those of the admission, and an end as that of what waited. */
+    AuditEvent.OfExecution withdrawn(ExecutionId id) {
+        return finished(id, ExecutionStatus.CANCELLED, ErrorCode.ADMISSION_UNAVAILABLE);
+    }
+
     /** Its server died while it ran, and no attempt is left. */
     Closure lost(QueuedExecution queued) {
         return finished(
@@ -71,6 +86,7 @@ final class QueuedEnds {
         AuditChain chain = AuditChain.resume(codec, queued.auditContext(), queued.position());
         return new Requeue(
                 queued.id(),
+                Optional.empty(),
                 again.ran(),
                 again.readyAt(),
                 List.of(chain.append(new AuditEvent.ExecutionAttempted(
@@ -94,15 +110,12 @@ final class QueuedEnds {
                 message,
                 envelopes.noDetails(),
                 Optional.empty(),
-                List.of(new AuditEvent.ExecutionFinished(
-                        queued.id(),
-                        status.wireName(),
-                        envelopes.status(code),
-                        code.name(),
-                        Optional.empty(),
-                        Usage.NONE,
-                        NOTHING,
-                        "")));
+                List.of(finished(queued.id(), status, code)));
+    }
+
+    private AuditEvent.OfExecution finished(ExecutionId id, ExecutionStatus status, ErrorCode code) {
+        return new AuditEvent.ExecutionFinished(
+                id, status.wireName(), envelopes.status(code), code.name(), Optional.empty(), Usage.NONE, NOTHING, "");
     }
 
     private Closure closure(
@@ -118,6 +131,7 @@ final class QueuedEnds {
         AuditChain chain = AuditChain.resume(codec, queued.auditContext(), queued.position());
         return new Closure(
                 queued.id(),
+                Optional.empty(),
                 status,
                 envelopes.status(code),
                 code.name(),

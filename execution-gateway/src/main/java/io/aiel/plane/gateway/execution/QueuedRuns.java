@@ -44,6 +44,7 @@ final class QueuedRuns {
     private final LiveExecutions live;
     private final Envelopes envelopes;
     private final QueuedEnds ends;
+    private final Withdrawals withdrawals;
     private final Clock clock;
     private final int timeoutMsMax;
 
@@ -58,6 +59,7 @@ final class QueuedRuns {
             LiveExecutions live,
             Envelopes envelopes,
             QueuedEnds ends,
+            Withdrawals withdrawals,
             Clock clock,
             int timeoutMsMax) {
         this.service = service;
@@ -69,6 +71,7 @@ final class QueuedRuns {
         this.live = live;
         this.envelopes = envelopes;
         this.ends = ends;
+        this.withdrawals = withdrawals;
         this.clock = clock;
         this.timeoutMsMax = timeoutMsMax;
     }
@@ -90,16 +93,16 @@ final class QueuedRuns {
         if (service.refuseWhenUnable().isPresent()) {
             return Uni.createFrom().item(Begun.NOT_NOW);
         }
-        return entrance.enter(queued.scope().project())
-                .chain(entry -> switch (entry) {
+        Uni<Begun> begun = withdrawals.isDue(queued.id())
+                ? end(ends.withdrawn(queued))
+                : entrance.enter(queued.scope().project()).chain(entry -> switch (entry) {
                     case Entry.Refused _ -> Uni.createFrom().item(Begun.NOT_NOW);
                     case Place place -> inside(place, queued, codeEnded);
-                })
-                .onFailure()
-                .recoverWithItem(failure -> {
-                    LOG.warnf("%s could not begin (%s) and waits again", queued.id(), failure);
-                    return Begun.NOT_NOW;
                 });
+        return begun.onFailure().recoverWithItem(failure -> {
+            LOG.warnf("%s could not begin (%s) and waits again", queued.id(), failure);
+            return Begun.NOT_NOW;
+        });
     }
 
     private Uni<Begun> inside(Place place, QueuedExecution queued, Runnable codeEnded) {

@@ -76,10 +76,12 @@ final class ScheduleStore {
             insert into schedule_runs (schedule, due_at, outcome, code, at) values ($1, $2, $3, $4, clock_timestamp())
             on conflict (schedule, due_at) do nothing
             """;
+    // What goes on is kept, however many came after it: by its row a due time knows that an earlier run has not ended.
     private static final String FORGET = """
-            delete from schedule_runs where schedule = $1 and due_at < (
-                select min(due_at) from (
-                    select due_at from schedule_runs where schedule = $1 order by due_at desc limit $2) as kept)
+            delete from schedule_runs r where r.schedule = $1 and r.due_at < (
+                    select min(due_at) from (
+                        select due_at from schedule_runs where schedule = $1 order by due_at desc limit $2) as kept)
+                and not exists (select from executions e where e.id = r.execution and e.status in ('queued', 'running'))
             """;
     private static final String ACTIVE = """
             select e.id from schedule_runs r join executions e on e.id = r.execution

@@ -140,6 +140,7 @@ class ExecutionJournalTest {
         ExecutionId id = ExecutionId.create();
         return new Closure(
                 id,
+                Optional.empty(),
                 ExecutionStatus.SUCCEEDED,
                 200,
                 "",

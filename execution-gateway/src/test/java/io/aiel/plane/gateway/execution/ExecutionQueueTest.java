@@ -2,22 +2,33 @@ package io.aiel.plane.gateway.execution;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.ObjectMapper;
 import io.aiel.plane.audit.AuditChain;
 import io.aiel.plane.audit.AuditEvent;
 import io.aiel.plane.audit.AuditRecord;
+import io.aiel.plane.audit.ControlAudit;
+import io.aiel.plane.gateway.http.Problems;
+import io.aiel.plane.gateway.overload.ExecutionGate;
+import io.aiel.plane.gateway.overload.GateSettings;
+import io.aiel.plane.hydrator.RunningExecution;
 import io.aiel.plane.vocabulary.Decision;
 import io.aiel.plane.vocabulary.DecisionId;
 import io.aiel.plane.vocabulary.Digest;
+import io.aiel.plane.vocabulary.ErrorCode;
 import io.aiel.plane.vocabulary.ExecutionId;
+import io.aiel.plane.vocabulary.ExecutionOutcome;
 import io.aiel.plane.vocabulary.JsonText;
 import io.aiel.plane.vocabulary.Obligations;
 import io.aiel.plane.vocabulary.ProjectId;
 import io.aiel.plane.vocabulary.ProjectScope;
 import io.aiel.plane.vocabulary.RetryRule;
 import io.aiel.plane.vocabulary.Usage;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import io.smallrye.mutiny.TimeoutException;
 import io.smallrye.mutiny.Uni;
 import io.vertx.core.json.JsonObject;
 import io.vertx.mutiny.sqlclient.Tuple;
+import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -27,8 +38,10 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -96,10 +109,13 @@ class ExecutionQueueTest extends ExecutionsOnPostgres {
     }
 
     private static boolean start(Server server, QueuedExecution queued) {
-        AuditChain chain = AuditChain.resume(CODEC, queued.auditContext(), queued.position());
+        return start(server, queued, allow(), AuditChain.resume(CODEC, queued.auditContext(), queued.position()));
+    }
+
+    private static boolean start(Server server, QueuedExecution queued, Decision.Allow decision, AuditChain chain) {
         List<AuditRecord> records = List.of(chain.append(new AuditEvent.ExecutionAdmitted(queued.id())));
         server.live.add(queued.id());
-        return await(server.journal.write(new Start(queued.id(), allow(), Instant.now(), records, chain.position())));
+        return await(server.journal.write(new Start(queued.id(), decision, Instant.now(), records, chain.position())));
     }
 
     private static Closure succeeded(QueuedExecution queued) {
@@ -107,6 +123,7 @@ class ExecutionQueueTest extends ExecutionsOnPostgres {
         chain.append(new AuditEvent.ExecutionAdmitted(queued.id()));
         return new Closure(
                 queued.id(),
+                Optional.empty(),
                 ExecutionStatus.SUCCEEDED,
                 200,
                 "",
@@ -372,6 +389,262 @@ class ExecutionQueueTest extends ExecutionsOnPostgres {
         await(QueuedRuns.cancel(List.of(id), other.queue, other.ends, other.journal));
 
         assertThat(statusOf(id)).isEqualTo("running");
+    }
+
+    /** An attempt whose server was silent for too long, and the one that another server has begun since. */
+    private record Superseded(QueuedExecution first, Decision.Allow by, ExecutionTrail trail, QueuedExecution second) {}
+
+    private Superseded superseded() {
+        ExecutionId id = queue(project(), wishes(0, 3), Instant.now().minusSeconds(1));
+        QueuedExecution first = claim(other, 1).getFirst();
+        Decision.Allow by = allow();
+        AuditChain chain = AuditChain.resume(CODEC, first.auditContext(), first.position());
+        assertThat(start(other, first, by, chain)).isTrue();
+        silence(other);
+        await(one.recovery.sweep());
+        await(pool.query("update execution_queue set ready_at = now()").execute());
+        QueuedExecution second = claim(one, 1).getFirst();
+        assertThat(start(one, second)).isTrue();
+        return new Superseded(first, by, new ExecutionTrail(id, chain, other.journal), second);
+    }
+
+    /**
+     * Its own record finds that the stream has gone on, and so where that stands is looked up for the end. Seen failing without {@code begun_by} in
+     * the statements of {@code PostgresExecutionStore} and {@code QueueStatements}: the first attempt's success is taken for that of the second, and
+     * its failure puts the second back while it runs.
+     */
+    @Test
+    void dropsTheEndOfAnAttemptThatAnotherFollowed() {
+        for (boolean well : List.of(true, false)) {
+            Superseded attempt = superseded();
+            ExecutionId id = attempt.first().id();
+            List<String> before = types(id);
+            assertThat(attempt.trail()
+                            .record(new AuditEvent.EgressRefused(id, 1, "a.example", 443, "not_granted", "no"))
+                            .toCompletableFuture()
+                            .orTimeout(LIMIT.toSeconds(), TimeUnit.SECONDS)
+                            .join())
+                    .isFalse();
+
+            ExecutionAnswer answer = await(closing(other)
+                    .close(
+                            run(attempt),
+                            well
+                                    ? ExecutionsOnFakes.answered(ExecutionsOnFakes.ENVELOPE, 200)
+                                    : new ExecutionOutcome.Ended(ErrorCode.WORKER_LOST, "it died", Usage.NONE),
+                            new WorkerRecord(10, _ -> CompletableFuture.completedFuture(true)),
+                            attempt.trail(),
+                            new Visit(System::nanoTime)));
+
+            assertThat(answer)
+                    .isInstanceOfSatisfying(
+                            ExecutionAnswer.Refused.class,
+                            refused -> assertThat(refused.code()).isEqualTo(ErrorCode.EXECUTION_LOST));
+            assertThat(statusOf(id)).isEqualTo("running");
+            assertThat(types(id)).isEqualTo(before);
+            assertThat(count("execution_results", id)).isZero();
+            assertThat(await(one.journal.write(succeeded(attempt.second()))))
+                    .as("the end of the attempt that is under way")
+                    .isTrue();
+            assertThat(types(id)).filteredOn("finished"::equals).hasSize(1);
+        }
+    }
+
+    private static ExecutionClosing closing(Server server) {
+        ObjectMapper json = new ObjectMapper();
+        Envelopes envelopes = new Envelopes(json, Problems::status);
+        Answers answers = new Answers(envelopes);
+        ExecutionGate gate = new ExecutionGate(new GateSettings(4, 4, 4, 2, 0, Duration.ZERO, 2), (_, _) -> {});
+        Duration day = Duration.ofDays(1);
+        return new ExecutionClosing(
+                new OutputContract((_, _) -> List.of(), _ -> Uni.createFrom().item(false), envelopes, answers),
+                answers,
+                CODEC,
+                server.journal,
+                server.store::position,
+                server.live,
+                new Submissions(
+                        new QueueSettings(4, 2, 10, 10, 10_000, day, day, false, day),
+                        new QueueBudget(server.queue::count, server.queue::countAll, 10, 10, System::nanoTime),
+                        envelopes,
+                        (_, _) -> Uni.createFrom().item(Optional.empty()),
+                        () -> {}),
+                new ExecutionMetrics(new SimpleMeterRegistry(), server.live, gate),
+                Clock.systemUTC(),
+                new ExecutionLimits(900_000, 100, 2, 8, 100));
+    }
+
+    private static Run run(Superseded attempt) {
+        QueuedExecution queued = attempt.first();
+        RunnerRequest request = switch (new RunnerRequestReader(900_000)
+                .read(new ObjectMapper().createObjectNode().put("action", "execute"), Optional.empty())) {
+            case RunnerRequestReader.Result.Read(var read) -> read;
+            case RunnerRequestReader.Result.Invalid invalid -> throw new AssertionError(invalid);
+        };
+        return new Run(
+                queued.id(),
+                queued.caller(queued.holder()),
+                request,
+                target(),
+                attempt.by(),
+                queued.argumentsDigest(),
+                Optional.of(queued.attempt()),
+                Instant.now(),
+                System.nanoTime());
+    }
+
+    /** Seen failing when nothing is compared with the database: the worker goes on to its own end. */
+    @Test
+    void stopsTheWorkerOfAnAttemptThatAnotherFollowed() {
+        Superseded attempt = superseded();
+        FakeRun worker = new FakeRun();
+        FakeRun still = new FakeRun();
+        Decision.Allow by = allow();
+        ExecutionId running = queue(project());
+        QueuedExecution claimed = claim(other, 1).getFirst();
+        start(other, claimed, by, AuditChain.resume(CODEC, claimed.auditContext(), claimed.position()));
+        other.live.running(attempt.first().id(), attempt.by().id(), worker);
+        other.live.running(running, by.id(), still);
+
+        await(new ExecutionCancellation(
+                        pool,
+                        new ControlAudit(CODEC, outbox),
+                        other.live,
+                        _ -> Uni.createFrom().voidItem(),
+                        "other",
+                        LIMIT)
+                .heed());
+
+        assertThat(worker.cancelled).isTrue();
+        assertThat(still.cancelled).as("one that nobody took over").isFalse();
+    }
+
+    private static final class FakeRun implements RunningExecution {
+        private boolean cancelled;
+
+        @Override
+        public CompletionStage<ExecutionOutcome> outcome() {
+            return new CompletableFuture<>();
+        }
+
+        @Override
+        public void cancel() {
+            cancelled = true;
+        }
+    }
+
+    /** Seen failing when it does not matter which server it was that could not begin it: it is begun a second time. */
+    @Test
+    void takesWhatItCouldNotBeginForBegunWhenAnotherServerRanIt() {
+        ExecutionId id = queue(project());
+        one.live.add(id);
+        one.live.notBegun(id);
+        start(other, claim(other, 1).getFirst());
+        silence(other);
+
+        await(one.recovery.sweep());
+
+        assertThat(statusOf(id)).isEqualTo("lost");
+    }
+
+    /** An admission that is not written yet, and the same as ended. */
+    private record Unheard(Admission admission, Admission withdrawn) {
+        ExecutionId id() {
+            return admission.id();
+        }
+    }
+
+    private Unheard unheard() {
+        ExecutionId id = ExecutionId.create();
+        AuditChain chain = AuditChain.begin(CODEC, context(), id);
+        Admission admission = one.admission(
+                id,
+                chain,
+                allow(),
+                Optional.empty(),
+                Instant.now(),
+                project(),
+                Optional.of(new QueuedWork(
+                        PLAIN,
+                        RetryRule.ONCE,
+                        Instant.now().minusSeconds(1),
+                        new JsonText("{\"action\":\"execute\"}"),
+                        Optional.empty())));
+        List<AuditRecord> records = new ArrayList<>(admission.records());
+        records.add(chain.append(one.ends.withdrawn(id)));
+        return new Unheard(admission, admission.withdrawn(records, chain.position()));
+    }
+
+    /**
+     * The statement of the admission is held up by a lock, longer than it is waited for, and goes on when its caller has been told that nothing runs.
+     * Seen failing when its row is only looked for: it is queued, and claimed.
+     */
+    @Test
+    void keepsOutAnAdmissionThatWasWithdrawnBeforeItTookEffect() {
+        Unheard unheard = unheard();
+
+        CompletableFuture<List<Boolean>> late =
+                await(pool.withTransaction(holder -> holder.query("lock table execution_queue in exclusive mode")
+                        .execute()
+                        .map(_ -> one.store.write(List.of(unheard.admission())).subscribeAsCompletionStage())
+                        .call(() -> one.withdrawals
+                                .withdraw(unheard.withdrawn())
+                                .invoke(known -> assertThat(known).isEqualTo(Withdrawals.Known.WITHDRAWN)))));
+
+        assertThat(late.orTimeout(LIMIT.toSeconds(), TimeUnit.SECONDS))
+                .failsWithin(LIMIT)
+                .withThrowableThat()
+                .withMessageContaining("duplicate key");
+        assertThat(claim(other, 1)).isEmpty();
+        assertThat(statusOf(unheard.id())).isEqualTo("cancelled");
+        assertThat(types(unheard.id())).containsExactly("admitted", "finished");
+        assertThat(one.withdrawals.isDue(unheard.id())).isFalse();
+    }
+
+    @Test
+    void leavesAnAdmissionAloneThatHadTakenEffect() {
+        Unheard unheard = unheard();
+        await(one.store.write(List.of(unheard.admission())));
+
+        assertThat(await(one.withdrawals.withdraw(unheard.withdrawn()))).isEqualTo(Withdrawals.Known.QUEUED);
+
+        assertThat(statusOf(unheard.id())).isEqualTo("queued");
+        assertThat(ids(claim(other, 1))).containsExactly(unheard.id());
+    }
+
+    /** Seen failing when recovery does not settle what is remembered. */
+    @Test
+    void withdrawsWhatTookEffectAfterAllWhenTheDatabaseIsBack() {
+        Unheard late = unheard();
+        Unheard begun = unheard();
+        Unheard never = unheard();
+        AtomicBoolean away = new AtomicBoolean(true);
+        Withdrawals withdrawals = new Withdrawals(
+                entries -> away.get() ? Uni.createFrom().failure(new TimeoutException()) : one.store.write(entries),
+                one.queue::waiting,
+                one.ends,
+                System::nanoTime);
+        for (Unheard one : List.of(late, begun, never)) {
+            assertThat(await(withdrawals.withdraw(one.withdrawn()))).isEqualTo(Withdrawals.Known.NOTHING);
+        }
+        await(one.store.write(List.of(begun.admission())));
+        assertThat(start(other, claim(other, 1).getFirst())).isTrue();
+        await(one.store.write(List.of(late.admission())));
+        await(withdrawals.settle());
+        assertThat(withdrawals.isDue(late.id()))
+                .as("while the database is away")
+                .isTrue();
+        away.set(false);
+
+        await(one.recovery(withdrawals).sweep());
+
+        assertThat(statusOf(late.id())).isEqualTo("cancelled");
+        assertThat(types(late.id())).containsExactly("admitted", "finished");
+        assertThat(statusOf(never.id())).isEqualTo("cancelled");
+        assertThat(statusOf(begun.id())).isEqualTo("running");
+        assertThat(claim(other, 3)).isEmpty();
+        assertThat(withdrawals.isDue(late.id())).isFalse();
+        assertThat(withdrawals.isDue(begun.id())).isFalse();
     }
 
     private static List<String> types(ExecutionId id) {

@@ -51,7 +51,9 @@ import io.vertx.mutiny.sqlclient.SqlConnection;
 import java.io.IOException;
 import java.time.Clock;
 import java.time.Duration;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -92,11 +94,21 @@ abstract class ExecutionsOnFakes {
     final FakeHydrator hydrator = new FakeHydrator();
     final List<JournalEntry> written = new ArrayList<>();
     final LiveExecutions live = new LiveExecutions();
+    final QueuedEnds ends = new QueuedEnds(
+            new AuditCodec(Clock.systemUTC()),
+            new Envelopes(JSON, Problems::status),
+            Clock.systemUTC(),
+            Duration.ofHours(1));
+    final Withdrawals withdrawals =
+            new Withdrawals(this::write, _ -> Uni.createFrom().item(List.of()), ends, System::nanoTime);
     final ExecutionGate gate = new ExecutionGate(new GateSettings(4, 4, 4, 2, 0, Duration.ZERO, 2), (_, _) -> {});
     Obligations obligations = Obligations.NONE;
     boolean denies;
     boolean undecided;
     boolean journalFails;
+    /** What the next writes fail with, one after the other. */
+    final Deque<Throwable> failures = new ArrayDeque<>();
+
     double backlog;
     int inQueue;
     int told;
@@ -174,6 +186,8 @@ abstract class ExecutionsOnFakes {
                         new Envelopes(JSON, Problems::status),
                         (_, _) -> Uni.createFrom().item(callbackRefusal),
                         () -> told++),
+                withdrawals,
+                ends,
                 new Readership(
                         (_, _) -> Uni.createFrom().item(standing),
                         new FakePolicy(),
@@ -190,6 +204,9 @@ abstract class ExecutionsOnFakes {
     Uni<List<Boolean>> write(List<JournalEntry> entries) {
         if (journalFails) {
             return Uni.createFrom().failure(new IOException("the database is gone"));
+        }
+        if (!failures.isEmpty()) {
+            return Uni.createFrom().failure(failures.remove());
         }
         written.addAll(entries);
         return Uni.createFrom().item(entries.stream().map(_ -> true).toList());

@@ -73,6 +73,9 @@ abstract class ExecutionsOnPostgres {
     /** One start of a server. */
     static final class Server {
         final String node;
+        private final String incarnation;
+        private final Clock clock;
+        private final Duration timeout;
         final LiveExecutions live = new LiveExecutions();
         final PostgresExecutionStore store;
         final ExecutionJournal journal;
@@ -80,6 +83,7 @@ abstract class ExecutionsOnPostgres {
         final ExecutionRecovery recovery;
         final ExecutionQueue queue;
         final QueuedEnds ends;
+        final Withdrawals withdrawals;
         final AtomicReference<Set<ExecutionId>> inHand = new AtomicReference<>(Set.of());
 
         Server(String node) {
@@ -92,7 +96,7 @@ abstract class ExecutionsOnPostgres {
 
         Server(String node, Clock clock, Duration timeout) {
             this.node = node;
-            String incarnation = UUID.randomUUID().toString();
+            incarnation = UUID.randomUUID().toString();
             store = new PostgresExecutionStore(
                     pool, outbox, incarnation, LIMIT, Duration.ofHours(24), Problems::status);
             keys = new IdempotencyKeys(pool, LIMIT);
@@ -100,11 +104,18 @@ abstract class ExecutionsOnPostgres {
             queue = new ExecutionQueue(pool, incarnation, LIMIT);
             ends = new QueuedEnds(
                     CODEC, new Envelopes(new ObjectMapper(), Problems::status), Clock.systemUTC(), Duration.ofHours(1));
-            recovery = new ExecutionRecovery(
+            withdrawals = new Withdrawals(store::write, queue::waiting, ends, System::nanoTime);
+            this.clock = clock;
+            this.timeout = timeout;
+            recovery = recovery(withdrawals);
+        }
+
+        ExecutionRecovery recovery(Withdrawals ofIt) {
+            return new ExecutionRecovery(
                     pool,
                     journal,
                     keys,
-                    new QueueRecovery(pool, queue, journal, ends, inHand::get, Clock.systemUTC(), LIMIT),
+                    new QueueRecovery(pool, queue, journal, ends, ofIt, inHand::get, Clock.systemUTC(), LIMIT),
                     Problems::status,
                     live,
                     CODEC,
@@ -181,6 +192,7 @@ abstract class ExecutionsOnPostgres {
                     Optional.empty(),
                     Optional.empty(),
                     Optional.empty(),
+                    false,
                     List.of(first),
                     chain.position());
         }
@@ -202,6 +214,7 @@ abstract class ExecutionsOnPostgres {
                             started.id(), "succeeded", 200, "", Optional.empty(), Usage.NONE, new JsonText("{}"), "w"));
             return new Closure(
                     started.id(),
+                    Optional.empty(),
                     ExecutionStatus.SUCCEEDED,
                     200,
                     "",

@@ -11,12 +11,15 @@ import io.aiel.plane.vocabulary.ExecutionId;
 import io.aiel.plane.vocabulary.JsonText;
 import io.aiel.plane.vocabulary.SnapshotRef;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import io.smallrye.mutiny.TimeoutException;
 import io.smallrye.mutiny.Uni;
 import io.smallrye.mutiny.helpers.test.UniAssertSubscriber;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 
 /** How what was queued begins: after another decision, and when that says so. */
@@ -27,6 +30,10 @@ class QueuedRunsTest extends ExecutionsOnFakes {
     private final AtomicInteger codeEnded = new AtomicInteger();
 
     private QueuedRuns.Begun begin(TokenStanding standing) {
+        return begin(standing, queued(ExecutionId.create()));
+    }
+
+    private QueuedRuns.Begun begin(TokenStanding standing, QueuedExecution queued) {
         Envelopes envelopes = new Envelopes(JSON, Problems::status);
         AuditCodec codec = new AuditCodec(Clock.systemUTC());
         QueuedRuns runs = new QueuedRuns(
@@ -38,11 +45,12 @@ class QueuedRunsTest extends ExecutionsOnFakes {
                 codec,
                 live,
                 envelopes,
-                new QueuedEnds(codec, envelopes, Clock.systemUTC(), Duration.ofHours(1)),
+                ends,
+                withdrawals,
                 Clock.systemUTC(),
                 900_000);
         hydrator.outcome.complete(answered(ENVELOPE, 200));
-        return runs.begin(queued(), codeEnded::incrementAndGet)
+        return runs.begin(queued, codeEnded::incrementAndGet)
                 .subscribe()
                 .withSubscriber(UniAssertSubscriber.create())
                 .awaitItem()
@@ -50,7 +58,10 @@ class QueuedRunsTest extends ExecutionsOnFakes {
     }
 
     static QueuedExecution queued() {
-        ExecutionId id = ExecutionId.create();
+        return queued(ExecutionId.create());
+    }
+
+    private static QueuedExecution queued(ExecutionId id) {
         return new QueuedExecution(
                 id,
                 SCOPE,
@@ -76,6 +87,28 @@ class QueuedRunsTest extends ExecutionsOnFakes {
         assertThat(hydrator.requests).hasSize(1);
         assertThat(written).hasExactlyElementsOfTypes(Start.class, Closure.class);
         assertThat(codeEnded).hasValue(1);
+    }
+
+    /** Its caller was told that nobody knows. Seen failing when nothing is looked up before it begins. */
+    @Test
+    void endsWhatIsToBeWithdrawnWithoutRunningIt() throws Exception {
+        failures.add(new TimeoutException());
+        failures.add(new TimeoutException());
+        ExecutionAnswer.Refused answer = (ExecutionAnswer.Refused) service()
+                .execute(caller(), JSON.readTree(INVOKE), Optional.empty(), Manner.QUEUED)
+                .subscribe()
+                .withSubscriber(UniAssertSubscriber.create())
+                .awaitItem()
+                .getItem();
+        Matcher id = Pattern.compile("exec_[0-9a-f]+").matcher(answer.detail());
+        assertThat(id.find()).isTrue();
+
+        assertThat(begin(VALID, queued(new ExecutionId(id.group())))).isEqualTo(QueuedRuns.Begun.OVER);
+
+        assertThat(hydrator.requests).isEmpty();
+        assertThat(written).hasSize(1);
+        assertThat(closure().status()).isEqualTo(ExecutionStatus.CANCELLED);
+        assertThat(closure().errorCode()).isEqualTo("ADMISSION_UNAVAILABLE");
     }
 
     @Test

@@ -5,7 +5,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.aiel.plane.vocabulary.ErrorCode;
 import io.aiel.plane.vocabulary.Obligations;
 import io.aiel.plane.vocabulary.RetryRule;
+import io.smallrye.mutiny.TimeoutException;
 import io.smallrye.mutiny.helpers.test.UniAssertSubscriber;
+import io.vertx.pgclient.PgException;
+import java.net.ConnectException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -195,6 +198,65 @@ class SubmissionsTest extends ExecutionsOnFakes {
                 .isInstanceOfSatisfying(
                         ExecutionAnswer.Envelope.class,
                         answer -> assertThat(answer.envelope().value()).contains("/meta/start_at"));
+        assertThat(written).isEmpty();
+    }
+
+    /** Seen failing when the admission is only looked for: what is told 503 may be queued later. */
+    @Test
+    void withdrawsWhatWasNotHeardBeforeItSaysThatNothingRuns() throws Exception {
+        failures.add(new TimeoutException());
+
+        assertThat(submit(INVOKE)).isInstanceOfSatisfying(ExecutionAnswer.Refused.class, refused -> {
+            assertThat(refused.code()).isEqualTo(ErrorCode.ADMISSION_UNAVAILABLE);
+            assertThat(refused.retryAfter()).isPresent();
+        });
+        assertThat(written).singleElement().isInstanceOfSatisfying(Admission.class, admission -> {
+            assertThat(admission.status()).isEqualTo(ExecutionStatus.CANCELLED);
+            assertThat(admission.queued()).isEmpty();
+            assertThat(admission.records().getLast().canonical())
+                    .contains("execution.finished", "ADMISSION_UNAVAILABLE");
+        });
+        assertThat(told).isZero();
+    }
+
+    /** Seen failing when it says that nothing ran. */
+    @Test
+    void saysThatItDoesNotKnowWhenWhatWasNotHeardCannotBeWithdrawn() throws Exception {
+        failures.add(new TimeoutException());
+        failures.add(new TimeoutException());
+
+        assertThat(submit(INVOKE)).isInstanceOfSatisfying(ExecutionAnswer.Refused.class, refused -> {
+            assertThat(refused.code()).isEqualTo(ErrorCode.EXECUTION_LOST);
+            assertThat(refused.retryAfter()).isEmpty();
+        });
+        assertThat(written).isEmpty();
+    }
+
+    @Test
+    void withdrawsNothingThatWasSurelyNotQueued() throws Exception {
+        for (Throwable failure : List.of(
+                new ConnectException("refused"),
+                new PgException("the disk is full", "ERROR", "53100", ""),
+                new ExecutionJournal.JournalFull(1))) {
+            failures.add(failure);
+
+            assertThat(submit(INVOKE))
+                    .isInstanceOfSatisfying(
+                            ExecutionAnswer.Refused.class,
+                            refused -> assertThat(refused.code()).isEqualTo(ErrorCode.ADMISSION_UNAVAILABLE));
+        }
+        assertThat(written).isEmpty();
+    }
+
+    /** Whoever has a key sends the request again under it. */
+    @Test
+    void withdrawsNothingThatHasAKey() throws Exception {
+        failures.add(new TimeoutException());
+
+        assertThat(submit(KEYED)).isInstanceOfSatisfying(ExecutionAnswer.Refused.class, refused -> {
+            assertThat(refused.code()).isEqualTo(ErrorCode.ADMISSION_UNAVAILABLE);
+            assertThat(refused.detail()).contains("not known", "with its key");
+        });
         assertThat(written).isEmpty();
     }
 

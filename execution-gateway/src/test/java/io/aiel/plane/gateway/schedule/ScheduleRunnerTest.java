@@ -432,6 +432,24 @@ class ScheduleRunnerTest {
         assertThat(outcomes(id)).hasSize(5).first().isEqualTo("2026-11-26T17:00:00Z queued");
     }
 
+    /** Seen failing when rows are counted alone: after five due times the next one finds no earlier run. */
+    @Test
+    void remembersARunThatGoesOnHoweverManyDueTimesCameSince() {
+        String id = schedule(Overlap.FORBID, CatchUp.NONE);
+        ExecutionId earlier = running(id);
+        for (int hour = 0; hour < 8; hour++) {
+            await(server(DUE.plus(Duration.ofHours(hour)).plusSeconds(1)).run());
+        }
+
+        assertThat(submitted).isEmpty();
+        assertThat(outcomes(id)).hasSize(6).last().isEqualTo("2026-11-26T09:00:00Z queued");
+
+        end(earlier);
+        await(server(DUE.plus(Duration.ofHours(8)).plusSeconds(1)).run());
+        assertThat(submitted).hasSize(1);
+        assertThat(outcomes(id)).as("it has ended").hasSize(5);
+    }
+
     @Test
     void hasNoMoreOfAProjectThanItMay() {
         List<String> made = new ArrayList<>();
