@@ -97,6 +97,20 @@ class WorkerApiTest {
                 thread("release", "now")
                 return {"found": True, "own": held[0] == os.environ["AIEL_TOKEN"], "seen": seen}
 
+            @tool("go_on")
+            def go_on(ctx, event):
+                thread("going/" + event["key"], "now")
+                end = time.monotonic() + 60
+                answer = ask("GET", "/v1/auth/me")
+                while time.monotonic() < end and answer["answered"] == 200:
+                    time.sleep(0.05)
+                    answer = ask("GET", "/v1/auth/me")
+                return answer
+
+            @tool("goes_on")
+            def goes_on(ctx, event):
+                return {"going": thread("going/" + event["key"])}
+
             @tool("where")
             def where(ctx, event):
                 from aiel_cli.context.user_context import UserContext
@@ -276,6 +290,31 @@ class WorkerApiTest {
             assertThat(held.path("answered").asInt())
                     .as("what it is good for where it belongs " + held)
                     .isEqualTo(200);
+        }
+    }
+
+    /** Its code runs to its end, and asks for nothing more. */
+    @Test
+    void believesNoExecutionWhoseCallersTokenWasRevokedMeanwhile(PackagedPlane plane) throws Exception {
+        Project project = project(plane, true);
+        String key = UUID.randomUUID().toString();
+        JsonNode token = plane.client()
+                .post("/v1/tokens", Map.of("name", "short-lived", "roles", List.of("admin"), "scopes", List.of("*")))
+                .expect(201);
+        Project theirs = project.as(token.path("token").asText());
+        try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+            Future<Answer> running =
+                    threads.submit(() -> theirs.execute(Project.longRequest("go_on", Map.of("key", key))));
+            Waiting.until(
+                    LIMIT,
+                    () -> result(project.tool("goes_on", Map.of("key", key))),
+                    found -> !found.path("going").isEmpty(),
+                    "the execution asks");
+
+            plane.client().delete("/v1/tokens/" + token.path("id").asText()).expect(200);
+
+            JsonNode last = result(running.get());
+            assertThat(last.path("answered").asInt()).as(last.toString()).isEqualTo(401);
         }
     }
 

@@ -55,14 +55,18 @@ final class Authentication {
                    (SELECT string_agg(concat_ws('|', g.role, g.workspace_id, g.project_id), ' ')
                       FROM role_grants g WHERE g.principal_id = p.id) AS grants
               FROM tokens t JOIN principals p ON p.id = t.principal_id
-             WHERE %s AND t.revoked_at IS NULL AND t.expires_at > now() AND p.disabled_at IS NULL
+             WHERE %s AND t.revoked_at IS NULL AND p.disabled_at IS NULL
             """;
 
-    private static final String BY_HASH = HOLDER.formatted("t.hash = $1");
+    private static final String NOT_EXPIRED = " AND t.expires_at > now()";
 
-    private static final String BY_ID = HOLDER.formatted("t.id = $1");
+    private static final String BY_HASH = HOLDER.formatted("t.hash = $1" + NOT_EXPIRED);
 
-    private static final String BY_IDS = HOLDER.formatted("t.id = any($1::text[])");
+    private static final String BY_ID = HOLDER.formatted("t.id = $1" + NOT_EXPIRED);
+
+    private static final String BY_IDS = HOLDER.formatted("t.id = any($1::text[])" + NOT_EXPIRED);
+
+    private static final String BY_ID_EXPIRED_OR_NOT = HOLDER.formatted("t.id = $1");
 
     private static final String RECORD_USE = "UPDATE tokens SET last_used_at = now() WHERE id = $1"
             + " AND (last_used_at IS NULL OR last_used_at < now() - interval '5 minutes')";
@@ -71,6 +75,7 @@ final class Authentication {
     private final Duration lookupTimeout;
     private final Clock clock;
     private final BriefCache<Digest, Caller> callers;
+    private final BriefCache<TokenId, Caller> askers;
 
     Authentication(Pool database, IdentityConfig config, Clock clock) {
         if (config.tokenCacheTtl().compareTo(CACHE_TTL_MAX) > 0) {
@@ -81,6 +86,7 @@ final class Authentication {
         this.lookupTimeout = config.lookupTimeout();
         this.clock = clock;
         this.callers = new BriefCache<>(config.tokenCacheTtl(), config.tokenCacheMax(), System::nanoTime);
+        this.askers = new BriefCache<>(config.tokenCacheTtl(), config.tokenCacheMax(), System::nanoTime);
     }
 
     /** Who sent these headers; empty when that is not proved. */
@@ -111,6 +117,7 @@ final class Authentication {
     /** To be called after every committed change of tokens, principals or grants: none of them is believed any more. */
     void forgetAll() {
         callers.forgetAll();
+        askers.forgetAll();
     }
 
     /** The one token that the headers carry; empty when there is none, or when they do not agree. */
@@ -132,6 +139,14 @@ final class Authentication {
     /** Whose token this is, without having seen it, as the database says now; empty when it is no longer valid. */
     Uni<Optional<Caller>> holder(TokenId token) {
         return lookUp(BY_ID, token.value());
+    }
+
+    /**
+     * Whose token this is, for what began while it was valid and is still under way; empty when it was revoked since or its principal disabled. That
+     * it has expired meanwhile ends nothing. Remembered for as long as what {@link #authenticate(TokenSecret)} finds.
+     */
+    Uni<Optional<Caller>> asker(TokenId token) {
+        return askers.get(token, id -> lookUp(BY_ID_EXPIRED_OR_NOT, id.value()));
     }
 
     /** Whose tokens these are, as the database says now; those that are no longer valid are left out. */

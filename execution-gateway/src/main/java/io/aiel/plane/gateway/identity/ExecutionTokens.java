@@ -12,6 +12,7 @@ import io.aiel.plane.vocabulary.JsonText;
 import io.aiel.plane.vocabulary.Principal;
 import io.aiel.plane.vocabulary.PrincipalKind;
 import io.aiel.plane.vocabulary.ProjectScope;
+import io.aiel.plane.vocabulary.Role;
 import io.aiel.plane.vocabulary.TokenId;
 import io.smallrye.mutiny.Uni;
 import io.vertx.core.net.SocketAddress;
@@ -39,6 +40,10 @@ import org.jboss.logging.Logger;
  * database and on no other server, and is believed on connections of that execution's worker alone, which in turn may carry no other token.
  * So a token that code gives away is of no use to whoever gets it, and a token that code was given opens nothing from inside.
  *
+ * <p>A token stands for what the execution's caller may do at each use: it is refused when the token that the execution was asked for with is
+ * revoked, its principal disabled or the project out of its reach. That the caller's token expires while the execution runs does not count; the
+ * execution's deadline does.
+ *
  * <p>A worker's connection is known by the address that this server connects to itself from: it is noted before the connection is made.
  * Thread-safe; does not block.
  */
@@ -56,11 +61,13 @@ final class ExecutionTokens implements WorkerApi {
     private static final JsonMapper JSON = new JsonMapper();
 
     private final ProjectSettings settings;
+    private final Authentication authentication;
     private final Clock clock;
     private final Map<Peer, Inside> connections = new ConcurrentHashMap<>();
 
-    ExecutionTokens(ProjectSettings settings, Clock clock) {
+    ExecutionTokens(ProjectSettings settings, Authentication authentication, Clock clock) {
         this.settings = settings;
+        this.authentication = authentication;
         this.clock = clock;
     }
 
@@ -83,6 +90,20 @@ final class ExecutionTokens implements WorkerApi {
         return remote == null || remote.hostAddress() == null
                 ? Optional.empty()
                 : Optional.ofNullable(connections.get(new Peer(remote.hostAddress(), remote.port())));
+    }
+
+    /**
+     * Who asks on a connection of this execution's worker; empty when what was presented is not its own token, when it is over, or when its caller
+     * has no right to it any more. Fails as {@link Authentication#authenticate(TokenSecret)} does.
+     */
+    Uni<Optional<Caller>> authenticate(Inside execution, Optional<TokenSecret> presented) {
+        if (!execution.isOwn(presented, clock.instant())) {
+            return Uni.createFrom().item(Optional.empty());
+        }
+        // It may have ended while the answer was waited for.
+        return authentication
+                .asker(execution.asker())
+                .map(found -> found.flatMap(execution::by).filter(_ -> execution.isOwn(presented, clock.instant())));
     }
 
     /** The far end of a connection to this server, as both sides write it. */
@@ -152,36 +173,58 @@ final class ExecutionTokens implements WorkerApi {
 
         private Inside(Opening opening, ProjectSettings.Surroundings around, Instant now, Connect connect) {
             this.opening = opening;
-            this.caller = caller(opening, now.plus(opening.timeout()).plus(GRACE));
+            this.caller = caller(
+                    opening,
+                    TokenId.create(),
+                    opening.caller().principal().roles(),
+                    now.plus(opening.timeout()).plus(GRACE));
             this.access = new PlaneAccess(limit -> connect.open(this, limit), credentials(around));
         }
 
-        private static Caller caller(Opening opening, Instant expires) {
+        private static Caller caller(Opening opening, TokenId token, Set<Role> roles, Instant expires) {
             Principal principal = opening.caller().principal();
             ProjectScope scope = opening.caller().scope();
             return new Caller(
-                    TokenId.create(),
+                    token,
                     principal.id(),
                     PrincipalKind.EXECUTION,
                     scope.tenant(),
                     principal.displayName(),
                     ACTIONS,
-                    principal.roles(),
+                    roles,
                     Optional.of(scope.workspace()),
                     Optional.of(scope.project()),
-                    principal.roles().stream()
+                    roles.stream()
                             .map(role -> new Caller.Grant(
                                     role, Optional.of(scope.workspace()), Optional.of(scope.project())))
                             .toList(),
                     expires);
         }
 
-        /** Who asks, when this is the execution's own token and it has not ended. */
-        Optional<Caller> authenticate(Optional<TokenSecret> presented, Instant now) {
+        /** Whether this is the execution's own token and it has not ended. */
+        private boolean isOwn(Optional<TokenSecret> presented, Instant now) {
             return presented
                     .filter(sent -> sent.hash().equals(token.hash()))
                     .filter(_ -> !over && !caller.expired(now))
-                    .map(_ -> caller);
+                    .isPresent();
+        }
+
+        /** The token that it was asked for with. */
+        private TokenId asker() {
+            return opening.caller().principal().tokenId();
+        }
+
+        /** Who asks, with the roles that the holder of that token has in the project now; empty when the project is out of reach. */
+        private Optional<Caller> by(Caller holder) {
+            ProjectScope scope = opening.caller().scope();
+            if (!TokenHolders.reaches(holder, scope)) {
+                return Optional.empty();
+            }
+            Set<Role> roles = holder.rolesIn(scope.workspace(), Optional.of(scope.project()));
+            return Optional.of(
+                    roles.equals(caller.tokenRoles())
+                            ? caller
+                            : caller(opening, caller.token(), roles, caller.expiresAt()));
         }
 
         ExecutionId execution() {

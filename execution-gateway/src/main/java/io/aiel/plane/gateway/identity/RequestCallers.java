@@ -4,7 +4,6 @@ import io.smallrye.mutiny.Uni;
 import io.vertx.core.MultiMap;
 import io.vertx.ext.web.RoutingContext;
 import jakarta.inject.Singleton;
-import java.time.Clock;
 import java.util.Optional;
 
 /**
@@ -15,24 +14,21 @@ import java.util.Optional;
 final class RequestCallers {
     private final Authentication authentication;
     private final ExecutionTokens executions;
-    private final Clock clock;
 
-    RequestCallers(Authentication authentication, ExecutionTokens executions, Clock clock) {
+    RequestCallers(Authentication authentication, ExecutionTokens executions) {
         this.authentication = authentication;
         this.executions = executions;
-        this.clock = clock;
     }
 
     /** Who sent it; empty when that is not proved. Fails as {@link Authentication#authenticate(MultiMap)} does. */
     Uni<Optional<Caller>> of(RoutingContext routing) {
         MultiMap headers = routing.request().headers();
         return execution(routing)
-                .map(inside -> Uni.createFrom()
-                        .item(inside.authenticate(
-                                Authentication.presented(
-                                        headers.getAll(Authentication.API_TOKEN),
-                                        headers.getAll(Authentication.AUTHORIZATION)),
-                                clock.instant())))
+                .map(inside -> executions.authenticate(
+                        inside,
+                        Authentication.presented(
+                                headers.getAll(Authentication.API_TOKEN),
+                                headers.getAll(Authentication.AUTHORIZATION))))
                 .orElseGet(() -> authentication.authenticate(headers));
     }
 

@@ -44,7 +44,8 @@ public class TokenHolders implements TokenStanding {
                 });
     }
 
-    private static boolean reaches(Caller caller, ProjectScope scope) {
+    /** Whether the caller may know of the project. */
+    static boolean reaches(Caller caller, ProjectScope scope) {
         return caller.tenant().equals(scope.tenant()) && caller.maySee(scope.workspace(), scope.project());
     }
 }

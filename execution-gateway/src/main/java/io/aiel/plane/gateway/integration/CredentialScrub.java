@@ -7,18 +7,24 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.databind.node.TextNode;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Base64;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
 
 /**
  * Takes the credentials of a call out of what comes back: as they are, and in the encodings in which an echo shows them (base64 at any
- * offset, hex, percent-encoded, escaped as in JSON). It guards against systems that repeat what they were sent, not against one that means
- * to tell: that one has the credential anyway. Immutable.
+ * offset, hex, percent-encoded), each also behind up to three layers of escapes ({@link EscapedText}). It guards against systems that repeat
+ * what they were sent, not against one that means to tell: that one has the credential anyway. Immutable.
+ *
+ * <p>The work grows with the text, not with the text times the credentials: each layer is one pass that looks for all forms at once. A text that
+ * looks so much like a credential all along that the comparing would take longer is taken out as a whole.
  */
 final class CredentialScrub {
     private static final String INSTEAD = "[redacted]";
@@ -28,13 +34,46 @@ final class CredentialScrub {
 
     private static final int SHOWN_MAX = 200;
 
-    private final List<String> forms;
+    /** One more than is promised: a credential may itself look as if there was an escape in it, and is then found below that. */
+    private static final int LAYERS_MAX = 4;
 
-    private CredentialScrub(Set<String> forms) {
-        // The longest first, so that no part of a longer form is left beside a shorter one.
-        this.forms = forms.stream()
-                .sorted(Comparator.comparingInt(String::length).reversed())
-                .toList();
+    /** Characters compared for one of the text. Echoes need one or two. */
+    private static final long COMPARED_PER_CHARACTER = 64;
+
+    private static final long COMPARED_MIN = 100_000;
+
+    private static final int MARKS = 1 << 16;
+
+    /** By their first characters, the longest first. */
+    private final Map<Long, List<String>> forms = new HashMap<>();
+
+    /** By a hash of their first characters, so that most places of a text cost no lookup. */
+    private final long[] marks = new long[MARKS / Long.SIZE];
+
+    private final int count;
+
+    private CredentialScrub(Set<String> found) {
+        Set<String> all = new LinkedHashSet<>(found);
+        for (String form : found) {
+            EscapedText text = new EscapedText(form);
+            for (int layer = 0; layer < LAYERS_MAX && text.unescape(); layer++) {
+                all.add(text.text());
+            }
+        }
+        all.removeIf(form -> form.length() < CHARACTERS_MIN);
+        all.stream().sorted(Comparator.comparingInt(String::length).reversed()).forEach(form -> {
+            long start = 0;
+            for (int i = 0; i < CHARACTERS_MIN; i++) {
+                start = start << Character.SIZE | form.charAt(i);
+            }
+            forms.computeIfAbsent(start, _ -> new ArrayList<>()).add(form);
+            marks[mark(start) / Long.SIZE] |= 1L << mark(start) % Long.SIZE;
+        });
+        this.count = all.size();
+    }
+
+    private static int mark(long start) {
+        return (int) ((start * 0x9E3779B97F4A7C15L) >>> 48);
     }
 
     /** For these values, and for the lines of those that have several. */
@@ -113,16 +152,115 @@ final class CredentialScrub {
 
     /** Whether there is none of them in it. */
     boolean isClean(String text) {
-        return forms.stream().noneMatch(text::contains);
+        return found(text).isEmpty();
     }
 
     /** The text without them. */
     String text(String text) {
-        String clean = text;
-        for (String form : forms) {
-            clean = clean.replace(form, INSTEAD);
+        Spans found = found(text);
+        return found.isEmpty() ? text : found.without(text);
+    }
+
+    private Spans found(String text) {
+        Spans found = new Spans();
+        if (text.length() < CHARACTERS_MIN || count == 0) {
+            return found;
         }
-        return clean;
+        long budget = COMPARED_MIN + COMPARED_PER_CHARACTER * text.length();
+        EscapedText layer = new EscapedText(text);
+        for (int i = 0; i <= LAYERS_MAX; i++) {
+            budget = search(layer, found, budget);
+            if (budget < 0) {
+                Spans whole = new Spans();
+                whole.add(0, text.length());
+                return whole;
+            }
+            if (i < LAYERS_MAX && !layer.unescape()) {
+                break;
+            }
+        }
+        return found;
+    }
+
+    /** Looks at every place, also within what was found already: forms may overlap. What is left of the budget; below zero when it was not enough. */
+    private long search(EscapedText text, Spans found, long budget) {
+        long left = budget;
+        long start = 0;
+        for (int end = 1; end <= text.length(); end++) {
+            start = start << Character.SIZE | text.at(end - 1);
+            if (end < CHARACTERS_MIN || (marks[mark(start) / Long.SIZE] & 1L << mark(start) % Long.SIZE) == 0) {
+                continue;
+            }
+            int from = end - CHARACTERS_MIN;
+            for (String form : forms.getOrDefault(start, List.of())) {
+                int alike = alike(text, from, form);
+                left -= alike;
+                if (left < 0) {
+                    return left;
+                }
+                if (alike == form.length()) {
+                    found.add(text.origin(from), text.origin(from + alike));
+                    break;
+                }
+            }
+        }
+        return left;
+    }
+
+    private static int alike(EscapedText text, int from, String form) {
+        int most = Math.min(form.length(), text.length() - from);
+        int alike = CHARACTERS_MIN;
+        while (alike < most && text.at(from + alike) == form.charAt(alike)) {
+            alike++;
+        }
+        return alike;
+    }
+
+    /** Parts of a text, as pairs of where they begin and end. */
+    private static final class Spans {
+        private long[] spans = {};
+        private int size;
+
+        boolean isEmpty() {
+            return size == 0;
+        }
+
+        void add(int from, int to) {
+            if (size > 0 && from >= from(size - 1) && from < to(size - 1)) {
+                // It goes on where the one before has not ended.
+                spans[size - 1] = pair(from(size - 1), Math.max(to, to(size - 1)));
+                return;
+            }
+            if (size == spans.length) {
+                spans = Arrays.copyOf(spans, Math.max(4, 2 * size));
+            }
+            spans[size++] = pair(from, to);
+        }
+
+        private static long pair(int from, int to) {
+            return (long) from << Integer.SIZE | to;
+        }
+
+        private int from(int index) {
+            return (int) (spans[index] >>> Integer.SIZE);
+        }
+
+        private int to(int index) {
+            return (int) spans[index];
+        }
+
+        String without(String text) {
+            Arrays.sort(spans, 0, size);
+            StringBuilder clean = new StringBuilder(text.length());
+            int at = 0;
+            for (int i = 0; i < size; i++) {
+                if (i == 0 || from(i) >= at) {
+                    clean.append(text, at, from(i)).append(INSTEAD);
+                }
+                at = Math.max(at, to(i));
+            }
+            return clean.append(text, at, text.length()).toString();
+        }
     }
 
     /** The document without them, names of members included. */
@@ -149,7 +287,7 @@ final class CredentialScrub {
     /** For the log and the debugger: how many forms there are, and none of them. */
     @Override
     public String toString() {
-        return "CredentialScrub(" + forms.size() + ")";
+        return "CredentialScrub(" + count + ")";
     }
 
     /** What a server says, to be passed on: without the credentials, and not more of it than is of use. */

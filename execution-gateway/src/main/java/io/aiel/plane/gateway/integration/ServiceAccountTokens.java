@@ -7,12 +7,16 @@ import io.aiel.plane.gateway.integration.OutboundHttp.Sent;
 import io.smallrye.mutiny.Uni;
 import io.vertx.core.buffer.Buffer;
 import java.io.IOException;
+import java.math.BigInteger;
 import java.nio.charset.StandardCharsets;
 import java.security.GeneralSecurityException;
+import java.security.InvalidKeyException;
 import java.security.KeyFactory;
 import java.security.MessageDigest;
 import java.security.PrivateKey;
 import java.security.Signature;
+import java.security.interfaces.RSAPrivateCrtKey;
+import java.security.interfaces.RSAPrivateKey;
 import java.security.spec.PKCS8EncodedKeySpec;
 import java.time.Clock;
 import java.time.Duration;
@@ -22,6 +26,7 @@ import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -32,6 +37,11 @@ final class ServiceAccountTokens {
     private static final Duration ASSERTED = Duration.ofHours(1);
     private static final Duration RENEWED_BEFORE = Duration.ofMinutes(2);
     private static final int KEPT_MAX = 256;
+    private static final int KEY_BITS_MIN = 2_048;
+
+    /** What a signature costs grows with the cube of it. */
+    private static final int KEY_BITS_MAX = 4_096;
+
     private static final Base64.Encoder URL = Base64.getUrlEncoder().withoutPadding();
     private static final JsonMapper JSON = JsonMapper.builder().build();
 
@@ -146,14 +156,43 @@ final class ServiceAccountTokens {
             throw new RequestRefused(
                     "invalid_auth",
                     409,
-                    "the connection's private key is none: give it as PEM, as in the service account's file");
+                    "the connection's private_key is none: give it as PEM, as in the service account's file");
         }
     }
 
     private static PrivateKey key(String pem) throws GeneralSecurityException {
         String body = pem.replaceAll("-----(BEGIN|END) PRIVATE KEY-----", "").replaceAll("\\s", "");
-        return KeyFactory.getInstance("RSA")
+        PrivateKey key = KeyFactory.getInstance("RSA")
                 .generatePrivate(new PKCS8EncodedKeySpec(Base64.getDecoder().decode(body)));
+        if (!(key instanceof RSAPrivateKey rsa)) {
+            throw new InvalidKeyException();
+        }
+        int bits = rsa.getModulus().bitLength();
+        if (bits < KEY_BITS_MIN || bits > KEY_BITS_MAX) {
+            throw new RequestRefused(
+                    "invalid_auth",
+                    409,
+                    "the connection's private_key has " + bits + " bits: give an RSA key of " + KEY_BITS_MIN + " to "
+                            + KEY_BITS_MAX);
+        }
+        // Those of a real key are no longer than its modulus; of others they alone would make a signature take minutes.
+        if (parts(rsa).anyMatch(part -> part.bitLength() > bits)) {
+            throw new InvalidKeyException();
+        }
+        return key;
+    }
+
+    private static Stream<BigInteger> parts(RSAPrivateKey key) {
+        return key instanceof RSAPrivateCrtKey crt
+                ? Stream.of(
+                        crt.getPrivateExponent(),
+                        crt.getPublicExponent(),
+                        crt.getPrimeP(),
+                        crt.getPrimeQ(),
+                        crt.getPrimeExponentP(),
+                        crt.getPrimeExponentQ(),
+                        crt.getCrtCoefficient())
+                : Stream.of(key.getPrivateExponent());
     }
 
     private String taken(Account account, Sent sent, Instant now) {

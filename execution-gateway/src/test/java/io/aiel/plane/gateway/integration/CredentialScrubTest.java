@@ -15,11 +15,14 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.UnaryOperator;
 import java.util.logging.Handler;
 import java.util.logging.Level;
 import java.util.logging.LogRecord;
 import java.util.logging.Logger;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -61,6 +64,146 @@ class CredentialScrubTest {
             assertThat(clean).startsWith("before ").endsWith(" after").contains("[redacted]");
             assertThat(clean).doesNotContain("Canary", middle, "616e617279", "616E617279");
         }
+    }
+
+    private static String escaped(String text, UnaryOperator<String> special) {
+        return text.codePoints()
+                .mapToObj(Character::toString)
+                .map(one -> one.matches("[A-Za-z0-9]") ? one : special.apply(one))
+                .collect(Collectors.joining());
+    }
+
+    private static String octets(String text, String format) {
+        StringBuilder all = new StringBuilder();
+        for (byte octet : text.getBytes(StandardCharsets.UTF_8)) {
+            all.append(format.formatted(octet));
+        }
+        return all.toString();
+    }
+
+    private static String units(String text, String format) {
+        return text.chars().mapToObj(format::formatted).collect(Collectors.joining());
+    }
+
+    private static String replaced(String text, String... pairs) {
+        String all = text;
+        for (int i = 0; i < pairs.length; i += 2) {
+            all = all.replace(pairs[i], pairs[i + 1]);
+        }
+        return all;
+    }
+
+    /** The ways in which systems escape what they show. */
+    private static Map<String, UnaryOperator<String>> escapes() {
+        Map<String, UnaryOperator<String>> all = new LinkedHashMap<>();
+        all.put("HTML by name", text -> replaced(text, "&", "&amp;", "<", "&lt;", ">", "&gt;", "\"", "&quot;"));
+        all.put(
+                "HTML by names of more",
+                text -> replaced(
+                        text,
+                        "&",
+                        "&amp;",
+                        "\"",
+                        "&quot;",
+                        "'",
+                        "&apos;",
+                        "/",
+                        "&sol;",
+                        "+",
+                        "&plus;",
+                        "=",
+                        "&equals;"));
+        all.put("HTML by number", text -> escaped(text, one -> "&#" + one.codePointAt(0) + ";"));
+        all.put("HTML by number of 16", text -> escaped(text, one -> "&#x%x;".formatted(one.codePointAt(0))));
+        all.put("HTML by long number of 16", text -> escaped(text, one -> "&#X%06X;".formatted(one.codePointAt(0))));
+        all.put("JSON", text -> replaced(text, "\\", "\\\\", "\"", "\\\""));
+        all.put("JSON with slashes", text -> replaced(text, "\\", "\\\\", "\"", "\\\"", "/", "\\/"));
+        all.put("JSON by number", text -> escaped(text, one -> units(one, "\\u%04x")));
+        all.put("JSON by NUMBER", text -> escaped(text, one -> units(one, "\\u%04X")));
+        all.put("JSON all by number", text -> units(text, "\\u%04x"));
+        all.put("percent", text -> escaped(text, one -> octets(one, "%%%02x")));
+        all.put("PERCENT", text -> escaped(text, one -> octets(one, "%%%02X")));
+        all.put("percent of all", text -> octets(text, "%%%02x"));
+        return all;
+    }
+
+    /**
+     * Also of credentials that look as if they were escaped themselves. Seen to fail: with one layer undone (twice and three times), without
+     * HTML's, JSON's or percent's escapes, without the forms of such credentials below their own escapes, and with the positions of a layer taken for those of the
+     * text.
+     */
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "xoxb-Canary/1+2=3 é\"\\",
+                "<Canary>&'0123'\uD83D\uDE00/+=;#",
+                "Canary%2B/&amp;+\\n\\u0041&#43;%41==",
+                "0123456789Canary"
+            })
+    void takesOutWhatIsEscapedUpToThreeTimes(String credential) {
+        CredentialScrub scrub = CredentialScrub.of(List.of(credential));
+        var ways = escapes();
+        List<String> seen = new ArrayList<>();
+        ways.forEach((first, one) -> ways.forEach((second, two) -> ways.forEach((third, three) -> {
+            for (String value : List.of(credential, base64(credential))) {
+                String once = one.apply(value);
+                String twice = two.apply(once);
+                for (String shown : List.of(once, twice, three.apply(twice))) {
+                    // Beside escapes that are somebody else's, and stay as they came.
+                    String clean = scrub.text("é &lt;b&gt; \\\" %20: " + shown + " \\u00e9 &amp; 100%");
+                    if (!clean.startsWith("é &lt;b&gt; \\\" %20: [redacted]")
+                            || !clean.replace("%3d", "=").endsWith(" \\u00e9 &amp; 100%")
+                            || clean.contains("anary")) {
+                        seen.add(first + ", " + second + ", " + third + ": " + clean);
+                    }
+                }
+            }
+        })));
+
+        assertThat(seen).isEmpty();
+    }
+
+    /** Seen to fail: with no budget for the comparing, when the last text comes back as it is, and late. */
+    @Test
+    @Timeout(30)
+    void isDoneSoonWithAMebibyteOfWhateverThereIs() {
+        List<String> secrets = new ArrayList<>(List.of("a".repeat(8_000) + "b", "xoxb-Canary/1+2=3"));
+        for (int i = 0; i < 60; i++) {
+            secrets.add("%08x-of-sixty".formatted(i * 0x9E3779B1));
+        }
+        CredentialScrub scrub = CredentialScrub.of(secrets);
+        for (String piece : List.of(
+                "\\",
+                "&",
+                "%",
+                "\\\\\"",
+                "&amp;",
+                "&amp;amp;amp;amp;amp;",
+                "%25",
+                "%252525252525",
+                "\\u005c",
+                "&#x26;#x26;",
+                "&#38;",
+                "&;",
+                "%C3%",
+                "xoxb-Cana")) {
+            String much = piece.repeat((1 << 20) / piece.length());
+
+            assertThat(scrub.text(much)).as(piece).isEqualTo(much);
+            assertThat(scrub.text(much + "xoxb-Canary\\/1%2B2&#61;3")).as(piece).isEqualTo(much + "[redacted]");
+        }
+        assertThat(scrub.text("xoxb-Canary/1+2=3".repeat(1 << 16))).isEqualTo("[redacted]".repeat(1 << 16));
+        // What looks like a credential all along is not compared for ever.
+        assertThat(scrub.text("a".repeat(1 << 20))).isEqualTo("[redacted]");
+    }
+
+    @Test
+    void takesOutAsOneWhatOverlaps() {
+        CredentialScrub scrub = CredentialScrub.of(List.of("abcdefgh", "ghijklm", "defg"));
+
+        assertThat(scrub.text("1abcdefghijklm2defg&#100;efg3")).isEqualTo("1[redacted]2[redacted][redacted]3");
+        assertThat(scrub.isClean("abcdef&amp;gh")).isTrue();
+        assertThat(scrub.isClean("&#97;bcdefgh")).isFalse();
     }
 
     @Test

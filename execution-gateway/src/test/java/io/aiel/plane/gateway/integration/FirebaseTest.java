@@ -7,12 +7,17 @@ import io.vertx.core.Vertx;
 import io.vertx.core.http.HttpServerResponse;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
+import java.math.BigInteger;
 import java.net.URLDecoder;
 import java.nio.charset.StandardCharsets;
 import java.security.GeneralSecurityException;
+import java.security.KeyFactory;
 import java.security.KeyPair;
 import java.security.KeyPairGenerator;
+import java.security.PrivateKey;
 import java.security.Signature;
+import java.security.spec.RSAPrivateCrtKeySpec;
+import java.security.spec.RSAPrivateKeySpec;
 import java.util.Arrays;
 import java.util.Base64;
 import java.util.Map;
@@ -162,10 +167,9 @@ class FirebaseTest {
         }
     }
 
-    private static String pem(KeyPair pair) {
+    private static String pem(PrivateKey key) {
         return "-----BEGIN PRIVATE KEY-----\n"
-                + Base64.getMimeEncoder(64, new byte[] {'\n'})
-                        .encodeToString(pair.getPrivate().getEncoded())
+                + Base64.getMimeEncoder(64, new byte[] {'\n'}).encodeToString(key.getEncoded())
                 + "\n-----END PRIVATE KEY-----\n";
     }
 
@@ -304,7 +308,7 @@ class FirebaseTest {
     @Test
     void changesAServiceAccountsSignatureIntoATokenOnce() {
         String account = account("/token", "plane@demo.iam.gserviceaccount.com");
-        String credentials = Calls.texts(Map.of("private_key", pem(keys)));
+        String credentials = Calls.texts(Map.of("private_key", pem(keys.getPrivate())));
         int before = tokens.received().size();
 
         Calls.done(calls.call("firebase.ping", account, credentials, "{}"));
@@ -320,7 +324,7 @@ class FirebaseTest {
         var wrong = Calls.refused(calls.call(
                 "firebase.ping",
                 account("/token", "other@demo.iam.gserviceaccount.com"),
-                Calls.texts(Map.of("private_key", pem(keys))),
+                Calls.texts(Map.of("private_key", pem(keys.getPrivate()))),
                 "{}"));
         var none = Calls.refused(calls.call(
                 "firebase.ping",
@@ -330,6 +334,69 @@ class FirebaseTest {
 
         assertThat(wrong.code()).isEqualTo("invalid_auth");
         assertThat(none.code()).isEqualTo("invalid_auth");
-        assertThat(none.message()).doesNotContain("canary");
+        assertThat(none.message()).contains("private_key").doesNotContain("canary");
+    }
+
+    private ActionResult.Refused refusedWith(RSAPrivateKeySpec key) throws GeneralSecurityException {
+        int before = tokens.received().size();
+        PrivateKey made = KeyFactory.getInstance("RSA").generatePrivate(key);
+        var refused = Calls.refused(calls.call(
+                "firebase.ping",
+                account("/token", "plane@demo.iam.gserviceaccount.com"),
+                Calls.texts(Map.of("private_key", pem(made))),
+                "{}"));
+        assertThat(refused.code()).isEqualTo("invalid_auth");
+        assertThat(refused.status()).isEqualTo(409);
+        assertThat(refused.message()).contains("private_key");
+        assertThat(tokens.received()).hasSize(before);
+        return refused;
+    }
+
+    /** Seen to fail: with keys of any length, which were signed with. */
+    @ParameterizedTest
+    @ValueSource(ints = {1_024, 2_040, 4_104, 8_192, 16_384})
+    void signsWithNoKeyThatIsTooShortOrTooLong(int bits) throws GeneralSecurityException {
+        BigInteger modulus = BigInteger.ONE.shiftLeft(bits - 1).setBit(0);
+
+        assertThat(refusedWith(new RSAPrivateKeySpec(modulus, modulus.shiftRight(1)))
+                        .message())
+                .contains("has " + bits + " bits: give an RSA key of 2048 to 4096");
+    }
+
+    /** Seen to fail: with only the modulus looked at. */
+    @Test
+    void signsWithNoKeyWhosePartsAreLongerThanTheKey() throws GeneralSecurityException {
+        BigInteger modulus = BigInteger.ONE.shiftLeft(2_047).setBit(0);
+        BigInteger much = BigInteger.ONE.shiftLeft(30_000).setBit(0);
+
+        refusedWith(new RSAPrivateKeySpec(modulus, much));
+        refusedWith(new RSAPrivateCrtKeySpec(
+                modulus, BigInteger.TWO.add(BigInteger.ONE), modulus, much, modulus, modulus, modulus, modulus));
+    }
+
+    /** A key of which nothing is right but its length. */
+    @Test
+    void saysOfAKeyThatCannotBeSignedWithThatItIsNone() throws GeneralSecurityException {
+        BigInteger modulus = BigInteger.ONE.shiftLeft(2_047).setBit(0);
+        BigInteger three = BigInteger.valueOf(3);
+
+        refusedWith(new RSAPrivateCrtKeySpec(modulus, three, three, three, three, three, three, three));
+    }
+
+    @Test
+    void signsWithTheLongestKeyThatAccountsAreGiven() throws GeneralSecurityException {
+        KeyPairGenerator generator = KeyPairGenerator.getInstance("RSA");
+        generator.initialize(4_096);
+        int before = tokens.received().size();
+
+        // Signed, and not the key that the account has.
+        Calls.refused(calls.call(
+                "firebase.ping",
+                account("/token", "plane@demo.iam.gserviceaccount.com"),
+                Calls.texts(
+                        Map.of("private_key", pem(generator.generateKeyPair().getPrivate()))),
+                "{}"));
+
+        assertThat(tokens.received()).hasSize(before + 1);
     }
 }
