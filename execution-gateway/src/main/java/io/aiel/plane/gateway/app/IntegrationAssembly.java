@@ -6,6 +6,8 @@ import io.aiel.plane.gateway.integration.HttpActionConfig;
 import io.aiel.plane.gateway.integration.IntegrationConfig;
 import io.aiel.plane.gateway.integration.IntegrationSettings;
 import io.aiel.plane.gateway.integration.Integrations;
+import io.aiel.plane.gateway.integration.TransitConfig;
+import io.aiel.plane.gateway.integration.TransitSettings;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.opentelemetry.api.OpenTelemetry;
 import io.quarkus.runtime.ShutdownEvent;
@@ -37,6 +39,7 @@ public class IntegrationAssembly {
     @Singleton
     Integrations integrations(
             IntegrationConfig config,
+            TransitConfig transitConfig,
             HttpActionConfig httpConfig,
             Vertx vertx,
             Pool pool,
@@ -46,7 +49,7 @@ public class IntegrationAssembly {
             MeterRegistry meters,
             Clock clock) {
         return new Integrations(
-                settings(config),
+                settings(config, transitConfig),
                 httpConfig,
                 vertx,
                 pool,
@@ -57,9 +60,10 @@ public class IntegrationAssembly {
                 clock);
     }
 
-    static IntegrationSettings settings(IntegrationConfig config) {
+    static IntegrationSettings settings(IntegrationConfig config, TransitConfig transitConfig) {
         return new IntegrationSettings(
                 config.kekFile(),
+                TransitSettings.of(transitConfig),
                 Set.copyOf(config.privateHosts().orElse(List.of())),
                 config.projectMax(),
                 config.callsPerMinute(),

@@ -110,7 +110,8 @@ final class UpCommand implements Callable<Integer> {
                 // alone.
                 settings.put("plane.registry.signing-key", folder.signingKey());
                 settings.put("plane.callbacks.sealing-key", folder.sealingKey());
-                if (System.getenv("PLANE_INTEGRATION_KEK_FILE") == null) {
+                if (System.getenv("PLANE_INTEGRATION_KEK_FILE") == null
+                        && System.getenv("PLANE_INTEGRATION_TRANSIT_URL") == null) {
                     settings.put("plane.integration.kek-file", folder.kekFile().toString());
                 }
             }

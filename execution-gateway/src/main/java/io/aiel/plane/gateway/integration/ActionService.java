@@ -293,7 +293,7 @@ public final class ActionService {
                     }
                 })
                 .onFailure(CredentialsUnavailable.class)
-                .transform(failure -> unusable(String.valueOf(failure.getMessage())));
+                .transform(CredentialsUnavailable::refusal);
     }
 
     private Uni<JsonText> recorded(Asker asker, Ready ready) {

@@ -78,7 +78,16 @@ record Connection(
     }
 
     CredentialSeal.Place credentialPlace() {
-        return new CredentialSeal.Place(scope.tenant().value(), id, credentialVersion);
+        return credentialPlace(credentialVersion);
+    }
+
+    /** Of the credentials that are set next. */
+    CredentialSeal.Place nextCredentialPlace() {
+        return credentialPlace(credentialVersion + 1);
+    }
+
+    private CredentialSeal.Place credentialPlace(int version) {
+        return new CredentialSeal.Place(scope.tenant().value(), id, version);
     }
 
     /** In the form of the wire contract. There is nothing secret in it: settings cannot hold what opens a system. */

@@ -4,6 +4,8 @@ import io.aiel.plane.audit.AuditContext;
 import io.aiel.plane.audit.AuditEvent;
 import io.aiel.plane.audit.ControlAudit;
 import io.aiel.plane.gateway.database.LimitedPool;
+import io.aiel.plane.gateway.http.Refusal;
+import io.aiel.plane.vocabulary.ErrorCode;
 import io.aiel.plane.vocabulary.Ids;
 import io.aiel.plane.vocabulary.ProjectScope;
 import io.smallrye.mutiny.Uni;
@@ -20,12 +22,14 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Function;
 import org.jboss.logging.Logger;
 
 /** Connections and their sealed credentials in PostgreSQL. Each change is one transaction with its record. Thread-safe. */
 final class ConnectionStore {
     private static final Logger LOG = Logger.getLogger(ConnectionStore.class);
+    private static final int PUT_ATTEMPTS = 10;
     private static final String IN_PROJECT = "tenant = $1 and workspace = $2 and project = $3";
     private static final String ONE = IN_PROJECT + " and id = $4";
 
@@ -44,7 +48,7 @@ final class ConnectionStore {
             """.formatted(ONE);
     private static final String NEXT_CREDENTIALS = """
             update connections set credential_version = credential_version + 1, has_credentials = true, updated_at = $5, revision = revision + 1
-            where %s
+            where %s and credential_version = $6
             returning *
             """.formatted(ONE);
     private static final String PUT_CREDENTIALS = """
@@ -138,28 +142,48 @@ final class ConnectionStore {
 
     /** Seals these as the newest version and deletes those before; empty when the project has no connection with this id. */
     Uni<Optional<Connection>> putCredentials(AuditContext context, ProjectScope scope, String id, byte[] credentials) {
-        return database.transaction(connection -> connection
-                .preparedQuery(NEXT_CREDENTIALS)
-                .execute(of(scope, id).addOffsetDateTime(now()))
-                .map(ConnectionStore::one)
-                .call(found -> found.isEmpty()
-                        ? Uni.createFrom().voidItem()
-                        : keepSealed(connection, context, found.get(), credentials)));
+        return putCredentials(context, scope, id, credentials, PUT_ATTEMPTS);
+    }
+
+    /** Sealed before the transaction: a key management service may take its time, and no connection to the database waits for that. */
+    private Uni<Optional<Connection>> putCredentials(
+            AuditContext context, ProjectScope scope, String id, byte[] credentials, int attempts) {
+        return find(scope, id).chain(found -> {
+            if (found.isEmpty()) {
+                return Uni.createFrom().item(found);
+            }
+            if (attempts == 0) {
+                throw new Refusal(
+                        ErrorCode.CONFLICT, "Others set credentials of this connection all the time; try again.");
+            }
+            Connection present = found.get();
+            return seal.seal(present.nextCredentialPlace(), credentials)
+                    .chain(kept -> database.transaction(connection -> connection
+                            .preparedQuery(NEXT_CREDENTIALS)
+                            .execute(of(scope, id).addOffsetDateTime(now()).addInteger(present.credentialVersion()))
+                            .map(ConnectionStore::one)
+                            .call(next -> next.isEmpty()
+                                    ? Uni.createFrom().voidItem()
+                                    : keepSealed(connection, context, next.get(), kept))))
+                    // Somebody else's are set since, or the connection is gone.
+                    .chain(next -> next.isEmpty()
+                            ? putCredentials(context, scope, id, credentials, attempts - 1)
+                            : Uni.createFrom().item(next));
+        });
     }
 
     private Uni<Void> keepSealed(
-            SqlConnection connection, AuditContext context, Connection present, byte[] credentials) {
+            SqlConnection connection, AuditContext context, Connection present, CredentialSeal.Sealed kept) {
         int version = present.credentialVersion();
-        return seal.seal(present.credentialPlace(), credentials)
-                .chain(kept -> connection
-                        .preparedQuery(PUT_CREDENTIALS)
-                        .execute(Tuple.tuple()
-                                .addString(present.id())
-                                .addInteger(version)
-                                .addString(kept.key().kek())
-                                .addValue(kept.key().bytes())
-                                .addValue(kept.credentials())
-                                .addOffsetDateTime(now())))
+        return connection
+                .preparedQuery(PUT_CREDENTIALS)
+                .execute(Tuple.tuple()
+                        .addString(present.id())
+                        .addInteger(version)
+                        .addString(kept.key().kek())
+                        .addValue(kept.key().bytes())
+                        .addValue(kept.credentials())
+                        .addOffsetDateTime(now()))
                 .chain(() -> connection.preparedQuery(FORGET_CREDENTIALS).execute(Tuple.of(present.id(), version)))
                 .chain(() -> record(
                         connection,
@@ -206,7 +230,8 @@ final class ConnectionStore {
     }
 
     /**
-     * Has the data keys of some credentials encrypted under the key in use now; what cannot be is passed over.
+     * Has the data keys of some credentials encrypted under the key in use now; what cannot be is passed over. When that is for what holds the keys
+     * being away, the look ends there: the others would wait for it as long, one after another.
      *
      * @return the connection of the last that was looked at, to go on after; empty when there are no more
      */
@@ -214,18 +239,19 @@ final class ConnectionStore {
         return seal.current()
                 .chain(kek -> database.run(OLD_KEYS, Tuple.of(kek, after, rows)))
                 .chain(found -> {
-                    Uni<Void> done = Uni.createFrom().voidItem();
-                    Optional<String> last = Optional.empty();
+                    AtomicReference<String> last = new AtomicReference<>(after);
+                    Uni<Boolean> goesOn = Uni.createFrom().item(true);
                     for (Row row : found) {
-                        last = Optional.of(row.getString("connection"));
-                        done = done.chain(() -> rewrap(row));
+                        goesOn = goesOn.chain(on -> on
+                                ? rewrap(row).invoke(() -> last.set(row.getString("connection")))
+                                : Uni.createFrom().item(false));
                     }
-                    Optional<String> next = found.size() < rows ? Optional.empty() : last;
-                    return done.replaceWith(next);
+                    return goesOn.map(all -> all && found.size() < rows ? Optional.empty() : Optional.of(last.get()));
                 });
     }
 
-    private Uni<Void> rewrap(Row row) {
+    /** Gives whether it makes sense to go on with another. */
+    private Uni<Boolean> rewrap(Row row) {
         String connection = row.getString("connection");
         int version = row.getInteger("version");
         String kek = row.getString("kek");
@@ -234,11 +260,11 @@ final class ConnectionStore {
                         new KeyEncryption.Wrapped(kek, bytes(row, "wrapped_key")))
                 .chain(wrapped ->
                         database.run(REWRAP, Tuple.of(connection, version, kek, wrapped.kek(), wrapped.bytes())))
-                .replaceWithVoid()
+                .replaceWith(true)
                 .onFailure(CredentialsUnavailable.class)
-                .recoverWithUni(failure -> {
+                .recoverWithItem(failure -> {
                     LOG.warnf("the credentials of %s stay under the key %s: %s", connection, kek, failure.getMessage());
-                    return Uni.createFrom().voidItem();
+                    return !failure.isForNow();
                 });
     }
 

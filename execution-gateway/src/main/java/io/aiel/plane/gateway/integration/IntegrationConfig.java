@@ -10,7 +10,7 @@ import java.util.Optional;
 /** Connections of projects to outside systems. */
 @ConfigMapping(prefix = "plane.integration")
 public interface IntegrationConfig {
-    /** The file with the keys that credentials are sealed under: one a line, 32 bytes in hex or base64, the one in use first; absent means that no credentials are taken. */
+    /** The file with the keys that credentials are sealed under: one a line, 32 bytes in hex or base64, the one in use first; absent means that no credentials are taken, unless {@link TransitConfig} names a service. */
     Optional<Path> kekFile();
 
     /** Names that connections may go to although they resolve to private, loopback or reserved addresses; absent means none may. */

@@ -8,7 +8,8 @@ import java.util.Set;
 /**
  * What bounds connections and their calls.
  *
- * @param kekFile the keys that credentials are sealed under; empty: no credentials are taken
+ * @param kekFile the keys that credentials are sealed under
+ * @param transit the service with the key that they are sealed under; with neither, no credentials are taken
  * @param privateHosts names that may resolve to addresses that no public name rightly has
  * @param projectMax connections of one project
  * @param callsPerMinute of one connection on one server, and the most that a connection may say
@@ -25,6 +26,7 @@ import java.util.Set;
  */
 public record IntegrationSettings(
         Optional<Path> kekFile,
+        Optional<TransitSettings> transit,
         Set<String> privateHosts,
         int projectMax,
         int callsPerMinute,
@@ -41,6 +43,10 @@ public record IntegrationSettings(
     /** Throws {@link IllegalArgumentException} that says what is wrong. */
     public IntegrationSettings {
         privateHosts = Set.copyOf(privateHosts);
+        if (kekFile.isPresent() && transit.isPresent()) {
+            throw new IllegalArgumentException(
+                    "plane.integration.kek-file and plane.integration.transit.url are both set; credentials are sealed under one of them only");
+        }
         if (projectMax < 0
                 || callsPerMinute < 1
                 || atOnceMax < 1

@@ -22,7 +22,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
-import java.util.function.Function;
 import org.jboss.logging.Logger;
 import org.jspecify.annotations.Nullable;
 
@@ -41,7 +40,7 @@ public final class Integrations implements AutoCloseable {
     private final HttpActionRunner http;
     private final ProviderCatalogue catalogue;
     private final InputCheck check = new InputCheck(SCHEMAS_KEPT);
-    private final Optional<KekFile> kekFile;
+    private final KeyEncryption keys;
     private final ConnectionStore store;
     private final ActionCalls calls;
     private final ActionService actions;
@@ -60,9 +59,11 @@ public final class Integrations implements AutoCloseable {
             MeterRegistry meters,
             Clock clock) {
         this.settings = settings;
-        this.kekFile = settings.kekFile().map(KekFile::new);
-        CredentialSeal seal = new CredentialSeal(
-                kekFile.<KeyEncryption>map(Function.identity()).orElseGet(NoKeyEncryption::new));
+        this.keys = settings.transit()
+                .<KeyEncryption>map(transit -> new TransitKeys(vertx, transit, System::nanoTime))
+                .or(() -> settings.kekFile().map(KekFile::new))
+                .orElseGet(NoKeyEncryption::new);
+        CredentialSeal seal = new CredentialSeal(keys);
         this.resolver = new CheckedResolver(settings.privateHosts(), settings.callTimeoutMax());
         this.postgres = new PostgresActionRunner(vertx, resolver, settings);
         this.redis = new RedisActionRunner(vertx, resolver, settings);
@@ -142,7 +143,7 @@ public final class Integrations implements AutoCloseable {
                 .invoke(found -> checkCredentials(found, body))
                 .chain(() -> store.putCredentials(context, scope, id, credentials))
                 .onFailure(CredentialsUnavailable.class)
-                .transform(failure -> new Refusal(ErrorCode.CONNECTION_UNUSABLE, String.valueOf(failure.getMessage())))
+                .transform(CredentialsUnavailable::refusal)
                 .map(this::shownOrNotFound);
     }
 
@@ -198,9 +199,9 @@ public final class Integrations implements AutoCloseable {
                                 failure.toString()));
     }
 
-    /** Takes the file with the keys as it is now. Blocks for as long as reading a small file does. */
+    /** Takes the file with the keys, or the token for them, as it is now. Blocks for as long as reading a small file does. */
     void readKeys() {
-        kekFile.ifPresent(KekFile::reload);
+        keys.reload();
     }
 
     /** One look; the item comes when it is over. */
@@ -212,7 +213,7 @@ public final class Integrations implements AutoCloseable {
                     }
                 })
                 .replaceWithVoid();
-        if (kekFile.isEmpty()) {
+        if (keys instanceof NoKeyEncryption) {
             return swept;
         }
         return swept.chain(() -> store.rewrap(rewrappedTo.get(), REWRAPPED_AT_ONCE))
@@ -227,5 +228,6 @@ public final class Integrations implements AutoCloseable {
         mongo.close();
         http.close();
         resolver.close();
+        keys.close();
     }
 }

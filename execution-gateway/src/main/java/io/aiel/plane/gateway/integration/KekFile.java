@@ -88,8 +88,8 @@ final class KekFile implements KeyEncryption {
         }
     }
 
-    /** Takes the file as it is now. Blocks for as long as reading a small file does. */
-    void reload() {
+    @Override
+    public void reload() {
         try {
             keys.set(read(file));
         } catch (IllegalArgumentException e) {

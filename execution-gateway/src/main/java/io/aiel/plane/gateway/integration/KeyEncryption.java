@@ -4,8 +4,9 @@ import io.smallrye.mutiny.Uni;
 import io.vertx.core.buffer.Buffer;
 
 /**
- * Encrypts data keys under keys that are not in the database: of a file, or of a key management service. Thread-safe; does not block. A failure says
- * what is to be done and holds no key.
+ * Encrypts data keys under keys that are not in the database: those of a file ({@link KekFile}), or one of a key management service ({@link
+ * TransitKeys}). Thread-safe; does not block, but for {@link #reload}, and may wait for a service as long as that may take. A failure says what is to
+ * be done and holds no key.
  */
 interface KeyEncryption {
     /**
@@ -23,4 +24,10 @@ interface KeyEncryption {
 
     /** Fails with {@link CredentialsUnavailable} when the key is not there, or this was not wrapped so. */
     Uni<byte[]> unwrap(Wrapped wrapped, byte[] bound);
+
+    /** Takes its files as they are now. Blocks for as long as reading a small file does. */
+    default void reload() {}
+
+    /** Lets go of what it holds; it is not used after that. */
+    default void close() {}
 }

@@ -23,6 +23,6 @@ final class NoKeyEncryption implements KeyEncryption {
         return Uni.createFrom()
                 .failure(
                         () -> new CredentialsUnavailable(
-                                "This server has no key for credentials; an operator must name a file with plane.integration.kek-file."));
+                                "This server has no key for credentials; an operator must name a file with plane.integration.kek-file, or a key management service with plane.integration.transit.url."));
     }
 }

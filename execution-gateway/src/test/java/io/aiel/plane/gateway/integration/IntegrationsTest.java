@@ -521,6 +521,7 @@ class IntegrationsTest {
     private static IntegrationSettings settings(Duration statementTimeout) {
         return new IntegrationSettings(
                 Optional.empty(),
+                Optional.empty(),
                 Set.of(),
                 10,
                 600,

@@ -131,6 +131,7 @@ class KeyRotationTest {
     private static IntegrationSettings settings(Path keys) {
         return new IntegrationSettings(
                 Optional.of(keys),
+                Optional.empty(),
                 Set.of("127.0.0.1"),
                 CREDENTIALS,
                 600,

@@ -18,6 +18,7 @@ final class TestSettings {
     static IntegrationSettings of(Set<String> privateHosts, Duration limit, int resultBytesMax, int idleMax) {
         return new IntegrationSettings(
                 Optional.<Path>empty(),
+                Optional.empty(),
                 privateHosts,
                 100,
                 600,
