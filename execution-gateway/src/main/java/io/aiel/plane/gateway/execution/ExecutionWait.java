@@ -12,6 +12,7 @@ import java.time.Duration;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
  * Looks at an execution as soon as it has ended. Hears of the end at once when this server runs it, and otherwise looks now and then.
@@ -80,7 +81,13 @@ public final class ExecutionWait {
                             "As many requests of the project wait for executions to end as its share of this server allows.");
                 case TAKEN -> {
                     long deadline = System.nanoTime() + atMost.toNanos();
-                    yield again(look, id, deadline).onTermination().invoke(() -> places.giveBack(scope.project(), 1));
+                    // Who goes away just when the item comes is heard of twice.
+                    AtomicBoolean given = new AtomicBoolean();
+                    yield again(look, id, deadline).onTermination().invoke(() -> {
+                        if (given.compareAndSet(false, true)) {
+                            places.giveBack(scope.project(), 1);
+                        }
+                    });
                 }
             };
         });

@@ -37,6 +37,8 @@ final class MemoryGate {
     private static final class Turn {
         private final ProjectId project;
         private final CompletableFuture<Void> comes = new CompletableFuture<>();
+        /** Who goes away just when the item comes is heard of twice. */
+        private boolean over;
 
         Turn(ProjectId project) {
             this.project = project;
@@ -81,6 +83,10 @@ final class MemoryGate {
     }
 
     private synchronized List<Turn> next(Turn turn) {
+        if (turn.over) {
+            return List.of();
+        }
+        turn.over = true;
         @Nullable Deque<Turn> line = lines.get(turn.project);
         if (line != null && line.remove(turn)) {
             // Cancelled before its turn came: it held no more than a place to wait.

@@ -95,6 +95,18 @@ class ExecutionWaitTest extends ExecutionsOnPostgres {
                 .hasValueSatisfying(row -> assertThat(row.getString("status")).isEqualTo("succeeded"));
     }
 
+    /** Seen to fail: with the place given back for the item and again for the cancellation, which the other caller still had. */
+    @Test
+    void givesAPlaceBackOnce() {
+        Running running = begin();
+        waits(running);
+        UniAssertSubscriber<Optional<JsonObject>> other = find(running, Duration.ofMillis(200));
+        other.awaitItem(LIMIT);
+        other.cancel();
+
+        assertThat(wait.waiting()).isEqualTo(1);
+    }
+
     @Test
     void tellsWhoHasNothingThatTheServerIsFull() {
         for (int i = 0; i < 4; i++) {

@@ -75,6 +75,20 @@ class MemoryGateTest {
         }
     }
 
+    /** Seen to fail: with a turn given back for the item and again for the cancellation, two began for one that had ended. */
+    @Test
+    void givesATurnBackOnce() {
+        UniAssertSubscriber<String> first = call();
+        call();
+        begun.get(0).complete("one");
+        first.cancel();
+
+        call();
+        call();
+
+        assertThat(begun).hasSize(3);
+    }
+
     /** Seen to fail: with places of all together alone, the calls of the other project were refused. */
     @Test
     void leavesTurnsAndPlacesToWaitToOtherProjects() {
