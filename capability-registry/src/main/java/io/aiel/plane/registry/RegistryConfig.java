@@ -56,6 +56,13 @@ public interface RegistryConfig {
     @WithDefault("1000")
     int uploadsOpenMax();
 
+    /**
+     * The bytes of one project's uploads that are not committed: those that may still come, and those that came, until they are
+     * swept. Uploads that are signed at the same moment can pass it by what they have.
+     */
+    @WithDefault("1073741824")
+    long uploadsBytesMax();
+
     /** How long a tree must have been quiet before it is sealed by itself. */
     @WithDefault("400ms")
     Duration quietPeriod();

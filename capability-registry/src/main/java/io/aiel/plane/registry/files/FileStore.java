@@ -99,6 +99,7 @@ public class FileStore {
                     }
                 })
                 .chain(() -> checkOpen(session, scope, now))
+                .chain(() -> checkUncommitted(session, scope, request.sizeBytes(), now))
                 .chain(() -> session.persist(upload))
                 .map(_ -> upload.view()));
     }
@@ -118,6 +119,28 @@ public class FileStore {
                                 "The project has " + open
                                         + " uploads that were signed and not committed; commit them or wait until they"
                                         + " expire.");
+                    }
+                })
+                .replaceWithVoid();
+    }
+
+    /** What came and was not committed is kept until {@link RegistrySweep} forgets its upload, so it counts for as long. */
+    private Uni<Void> checkUncommitted(Mutiny.Session session, ProjectScope scope, long moreBytes, Instant now) {
+        return session.createQuery(
+                        "select coalesce(sum(u.sizeBytes), 0L) from UploadEntity u where u.project = :project"
+                                + " and u.state <> 'committed' and (u.state = 'stored' or u.expiresAt > :now)",
+                        Long.class)
+                .setParameter("project", scope.project().value())
+                .setParameter("now", now)
+                .getSingleResult()
+                .invoke(bytes -> {
+                    if (bytes + moreBytes > config.uploadsBytesMax()) {
+                        throw new RegistryRefusal(
+                                ErrorCode.QUOTA_EXCEEDED,
+                                "The project's uploads that are not committed would have " + (bytes + moreBytes)
+                                        + " bytes; the limit is " + config.uploadsBytesMax()
+                                        + ". Commit them, or wait until they are forgotten.",
+                                Map.of("quota", "uploads_bytes", "max", config.uploadsBytesMax()));
                     }
                 })
                 .replaceWithVoid();

@@ -11,12 +11,14 @@ import jakarta.enterprise.event.Observes;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.hibernate.reactive.mutiny.Mutiny;
 import org.jboss.logging.Logger;
 
 /**
- * Clears away uploads that are long over, and blobs that no file, no snapshot and no upload refers to any more. Runs by a timer; at
- * any time on one node only. Thread-safe.
+ * Clears away uploads that are long over, with the bytes of those that nobody committed, and blobs that no file, no snapshot and no
+ * upload refers to any more. Runs by a timer; at any time on one node only. Thread-safe.
  *
  * <p>A blob that somebody is about to refer to is safe: a commit needs an upload, whose row counts as a reference until after it
  * expired; a file that lets go of a blob starts the blob's time anew, which covers a seal under way; and blobs are locked first and
@@ -40,6 +42,7 @@ public class RegistrySweep {
     private final Transactions transactions;
     private final RegistryConfig config;
     private final Vertx vertx;
+    private final Duration abandonedAfter;
     private final AtomicBoolean running = new AtomicBoolean();
     private volatile long timer = -1;
 
@@ -51,6 +54,8 @@ public class RegistrySweep {
             throw new IllegalArgumentException("plane.registry.sweep-blobs-after is " + config.sweepBlobsAfter()
                     + "; it must be at least " + minimum + ", because a seal under way may still read a blob");
         }
+        // A download may have been signed just before a file let go of the same bytes.
+        this.abandonedAfter = config.signedUrlTtl().compareTo(minimum) > 0 ? config.signedUrlTtl() : minimum;
         this.transactions = transactions;
         this.config = config;
         this.vertx = vertx;
@@ -99,24 +104,46 @@ public class RegistrySweep {
 
     private Uni<Swept> sweep(Mutiny.Session session) {
         return uploads(session)
-                .chain(uploads -> unused(session)
+                .chain(uploads -> abandoned(session, uploads)
+                        .chain(abandoned -> unused(session, config.sweepLimit() - abandoned.size())
+                                .map(unused -> Stream.concat(abandoned.stream(), unused.stream())
+                                        .distinct()
+                                        .toList()))
                         .chain(digests -> digests.isEmpty() ? Uni.createFrom().item(0) : remove(session, digests))
-                        .map(blobs -> new Swept(uploads, blobs)));
+                        .map(blobs -> new Swept(uploads.size(), blobs)));
     }
 
-    private Uni<Integer> uploads(Mutiny.Session session) {
+    /** Gives the digests of those that were not committed, and an empty text for each of the others. */
+    private Uni<List<String>> uploads(Mutiny.Session session) {
         return session.createNativeQuery("""
-                        DELETE FROM uploads WHERE id IN (SELECT id FROM uploads
+                        WITH gone AS (DELETE FROM uploads WHERE id IN (SELECT id FROM uploads
                             WHERE expires_at < clock_timestamp() - cast(:after as double precision) * interval '1 millisecond'
-                            ORDER BY expires_at LIMIT :limit FOR UPDATE SKIP LOCKED)
-                        """)
+                            ORDER BY expires_at LIMIT :limit FOR UPDATE SKIP LOCKED) RETURNING state, digest)
+                        SELECT CASE state WHEN 'stored' THEN digest ELSE '' END FROM gone
+                        """, String.class)
                 .setParameter("after", (double) config.sweepUploadsAfter().toMillis())
                 .setParameter("limit", config.sweepLimit())
-                .executeUpdate();
+                .getResultList();
+    }
+
+    /** Of these, what nothing refers to any more: nobody asked for them to be kept, so they do not wait for as long as others. Locks them. */
+    private Uni<List<String>> abandoned(Mutiny.Session session, List<String> digests) {
+        String some = digests.stream().filter(digest -> !digest.isEmpty()).collect(Collectors.joining(","));
+        if (some.isEmpty()) {
+            return Uni.createFrom().item(List.of());
+        }
+        return session.createNativeQuery(
+                        "SELECT digest FROM blobs b WHERE digest = ANY (string_to_array(:digests, ',')) AND stored_at < "
+                                + "clock_timestamp() - cast(:after as double precision) * interval '1 millisecond' AND "
+                                + UNREFERENCED + " FOR UPDATE OF b SKIP LOCKED",
+                        String.class)
+                .setParameter("digests", some)
+                .setParameter("after", (double) abandonedAfter.toMillis())
+                .getResultList();
     }
 
     /** Locks what it finds: from then on no file can begin to refer to these, and no upload can store them. */
-    private Uni<List<String>> unused(Mutiny.Session session) {
+    private Uni<List<String>> unused(Mutiny.Session session, int limit) {
         return session.createNativeQuery(
                         "SELECT digest FROM blobs b WHERE stored_at < clock_timestamp()"
                                 + " - cast(:after as double precision) * interval '1 millisecond' AND "
@@ -124,7 +151,7 @@ public class RegistrySweep {
                                 + " ORDER BY stored_at LIMIT :limit FOR UPDATE OF b SKIP LOCKED",
                         String.class)
                 .setParameter("after", (double) config.sweepBlobsAfter().toMillis())
-                .setParameter("limit", config.sweepLimit())
+                .setParameter("limit", limit)
                 .getResultList();
     }
 

@@ -1,18 +1,22 @@
 package io.aiel.plane.gateway.execution;
 
+import io.aiel.plane.gateway.overload.Shares;
+import io.aiel.plane.vocabulary.ErrorCode;
 import io.aiel.plane.vocabulary.ExecutionId;
 import io.aiel.plane.vocabulary.PrincipalId;
+import io.aiel.plane.vocabulary.ProjectId;
 import io.aiel.plane.vocabulary.ProjectScope;
 import io.smallrye.mutiny.Uni;
 import io.vertx.core.json.JsonObject;
 import java.time.Duration;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.CompletionStage;
-import java.util.concurrent.Semaphore;
+import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
  * Looks at an execution as soon as it has ended. Hears of the end at once when this server runs it, and otherwise looks now and then.
- * Thread-safe; a wait that is given up costs nothing more.
+ * Projects share the places for those who wait. Thread-safe; a wait that is given up costs nothing more.
  */
 public final class ExecutionWait {
     /** The longest time to wait. */
@@ -23,19 +27,37 @@ public final class ExecutionWait {
 
     private final ExecutionQueries queries;
     private final LiveExecutions live;
-    private final Semaphore places = new Semaphore(WAITING_MAX);
+    private final Shares<ProjectId> places;
 
     ExecutionWait(ExecutionQueries queries, LiveExecutions live) {
+        this(queries, live, WAITING_MAX);
+    }
+
+    ExecutionWait(ExecutionQueries queries, LiveExecutions live, int waitingMax) {
         this.queries = queries;
         this.live = live;
+        this.places = new Shares<>(waitingMax);
     }
 
     /** So many wait already that one more would be too many. */
     public static final class TooManyWait extends RuntimeException {
         private static final long serialVersionUID = 1L;
 
-        TooManyWait() {
-            super("more than " + WAITING_MAX + " requests wait for executions to end", null, false, false);
+        private final ErrorCode code;
+
+        TooManyWait(ErrorCode code, String detail) {
+            super(detail, null, false, false);
+            this.code = code;
+        }
+
+        /** Whether it is the project or the server that has too many. */
+        public ErrorCode code() {
+            return code;
+        }
+
+        /** For the caller. */
+        public String detail() {
+            return Objects.requireNonNull(getMessage());
         }
     }
 
@@ -50,12 +72,34 @@ public final class ExecutionWait {
             if (isOver(first) || !atMost.isPositive()) {
                 return Uni.createFrom().item(first);
             }
-            if (!places.tryAcquire()) {
-                return Uni.createFrom().failure(new TooManyWait());
-            }
-            long deadline = System.nanoTime() + atMost.toNanos();
-            return again(look, id, deadline).onTermination().invoke(places::release);
+            return switch (places.take(scope.project(), 1)) {
+                case NOT_FREE ->
+                    tooMany(ErrorCode.CAPACITY_EXHAUSTED, "Too many requests wait for executions to end already.");
+                case HAS_ITS_SHARE ->
+                    tooMany(
+                            ErrorCode.RATE_LIMITED,
+                            "As many requests of the project wait for executions to end as its share of this server allows.");
+                case TAKEN -> {
+                    long deadline = System.nanoTime() + atMost.toNanos();
+                    // Who goes away just when the item comes is heard of twice.
+                    AtomicBoolean given = new AtomicBoolean();
+                    yield again(look, id, deadline).onTermination().invoke(() -> {
+                        if (given.compareAndSet(false, true)) {
+                            places.giveBack(scope.project(), 1);
+                        }
+                    });
+                }
+            };
         });
+    }
+
+    /** How many wait. */
+    long waiting() {
+        return places.held();
+    }
+
+    private static Uni<Optional<JsonObject>> tooMany(ErrorCode code, String detail) {
+        return Uni.createFrom().failure(new TooManyWait(code, detail));
     }
 
     private Uni<Optional<JsonObject>> again(Uni<Optional<JsonObject>> look, ExecutionId id, long deadline) {

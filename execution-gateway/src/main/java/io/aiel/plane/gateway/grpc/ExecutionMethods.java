@@ -158,9 +158,7 @@ final class ExecutionMethods {
                         call.inside().principal().id(),
                         call.left().filter(left -> left.compareTo(wait) < 0).orElse(wait))
                 .onFailure(ExecutionWait.TooManyWait.class)
-                .transform(_ -> new Refusal(
-                                ErrorCode.CAPACITY_EXHAUSTED, "Too many requests wait for executions to end already.")
-                        .retryAfter(1))
+                .transform(many -> new Refusal(many.code(), many.detail()).retryAfter(1))
                 .map(found -> messages.message(found.orElseThrow(Refusal::notFound)));
     }
 

@@ -230,9 +230,7 @@ public class ExecutionsResource {
                 .waiting()
                 .find(call.scope(), id, call.principal().id(), atMost)
                 .onFailure(ExecutionWait.TooManyWait.class)
-                .transform(_ -> new Refusal(
-                                ErrorCode.CAPACITY_EXHAUSTED, "Too many requests wait for executions to end already.")
-                        .retryAfter(1))
+                .transform(many -> new Refusal(many.code(), many.detail()).retryAfter(1))
                 .map(found -> found.orElseThrow(Refusal::notFound));
     }
 

@@ -2,6 +2,7 @@ package io.aiel.plane.gateway.http;
 
 import io.aiel.plane.registry.RegistryConfig;
 import io.aiel.plane.vocabulary.ErrorCode;
+import io.aiel.plane.vocabulary.ProjectId;
 import io.smallrye.mutiny.Uni;
 import io.smallrye.mutiny.subscription.UniEmitter;
 import io.vertx.core.Context;
@@ -31,9 +32,10 @@ final class Receiving {
         this.wait = config.bodiesWait();
     }
 
-    /** What {@code use} makes of the body, when it has at most this many bytes; stops reading at the first byte too many. */
-    <T> Uni<T> receive(HttpServerRequest request, long size, Duration limit, Function<byte[], Uni<T>> use) {
-        return room(size)
+    /** What {@code use} makes of the body of a project's upload, when it has at most this many bytes; stops reading at the first byte too many. */
+    <T> Uni<T> receive(
+            ProjectId project, HttpServerRequest request, long size, Duration limit, Function<byte[], Uni<T>> use) {
+        return room(new ByteBudget.Holder.Uploads(project), size)
                 .onFailure()
                 .invoke(() -> endConnection(request))
                 .chain(share -> Uni.createFrom()
@@ -50,12 +52,14 @@ final class Receiving {
     }
 
     /** Room for so many bytes; whoever takes it closes it. Refused as {@code RATE_LIMITED} when none comes free in time. */
-    Uni<ByteBudget.Share> room(long size) {
-        return budget.take(size, wait).map(found -> found.orElseThrow(Receiving::busy));
+    Uni<ByteBudget.Share> room(ByteBudget.Holder holder, long size) {
+        return budget.take(holder, size, wait).map(found -> found.orElseThrow(Receiving::busy));
     }
 
     private static Refusal busy() {
-        return new Refusal(ErrorCode.RATE_LIMITED, "Too many files come and go at once; send this one again.")
+        return new Refusal(
+                        ErrorCode.RATE_LIMITED,
+                        "More files come and go at once than this server, or the project's share of it, has room for; send this one again.")
                 .retryAfter(1);
     }
 

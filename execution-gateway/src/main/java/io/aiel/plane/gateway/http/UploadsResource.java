@@ -145,6 +145,7 @@ public class UploadsResource {
                 .chain(() -> files.awaiting(Refusal.orNotFound(() -> UploadId.parse(upload))))
                 .invoke(this::checkHead)
                 .chain(signed -> receiving.receive(
+                        signed.scope().project(),
                         routing.request(),
                         signed.sizeBytes(),
                         config.uploadReceiveTimeout(),
@@ -172,7 +173,7 @@ public class UploadsResource {
         return key.urls()
                 .invoke(urls -> check(urls, GET, digest, path, expires, signature))
                 .chain(() -> files.blobSize(Refusal.orNotFound(() -> Digest.ofHex(digest))))
-                .chain(receiving::room)
+                .chain(size -> receiving.room(new ByteBudget.Holder.Downloads(), size))
                 .invoke(this::holdUntilSent)
                 .chain(() -> files.blob(Digest.ofHex(digest)))
                 // Somebody else's content comes from our address: a browser must neither run nor guess at it.

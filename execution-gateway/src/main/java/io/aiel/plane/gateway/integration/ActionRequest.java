@@ -1,12 +1,14 @@
 package io.aiel.plane.gateway.integration;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.aiel.plane.vocabulary.ProjectId;
 import java.time.Duration;
 import java.util.Optional;
 
 /**
  * One call of an outside system, decided and recorded, its parameters checked against the action's schema.
  *
+ * @param project whose connection it is
  * @param connection id of the connection
  * @param provider such as {@code slack}
  * @param action such as {@code slack.post_message}
@@ -18,6 +20,7 @@ import java.util.Optional;
  * @param deltas who takes the pieces of an answer that comes in pieces
  */
 record ActionRequest(
+        ProjectId project,
         String connection,
         String provider,
         String action,

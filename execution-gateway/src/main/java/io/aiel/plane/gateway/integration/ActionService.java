@@ -225,14 +225,14 @@ public final class ActionService {
             throw unusable("The connection is disabled"
                     + (connection.statusReason().isEmpty() ? "." : ": " + connection.statusReason()));
         }
-        return switch (limits.enter(connection.id(), connection.callsPerMinute())) {
+        return switch (limits.enter(asker.scope().project(), connection.id(), connection.callsPerMinute())) {
             case CallLimits.Entry.Refused(var why, var after) ->
                 throw new Refusal(ErrorCode.RATE_LIMITED, why).retryAfter((int) Math.max(1, after.toSeconds() + 1));
             case CallLimits.Entry.Taken() -> {
                 Uni<JsonText> work = ready(asker, loaded, action, params, key)
                         .chain(ready -> recorded(asker, ready))
                         .onTermination()
-                        .invoke(() -> limits.leave(connection.id()))
+                        .invoke(() -> limits.leave(asker.scope().project(), connection.id()))
                         .memoize()
                         .indefinitely();
                 // Whoever waits may go away; the call and its record do not.
@@ -265,6 +265,7 @@ public final class ActionService {
                         call,
                         action,
                         new ActionRequest(
+                                asker.scope().project(),
                                 connection.id(),
                                 provider.name(),
                                 action.name(),

@@ -1,5 +1,7 @@
 package io.aiel.plane.gateway.integration;
 
+import io.aiel.plane.gateway.overload.Shares;
+import io.aiel.plane.vocabulary.ProjectId;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -8,7 +10,8 @@ import java.util.function.LongSupplier;
 
 /**
  * How often and how much at once connections may be used on this server. Each has an allowance of its own, so that none lives off another's: what
- * it may do in ten seconds, which fills again all the time. Thread-safe; waits for nothing.
+ * it may do in ten seconds, which fills again all the time. A project with many connections has a share of what all may do at once. Thread-safe;
+ * waits for nothing.
  */
 final class CallLimits {
     private static final int REMEMBERED_MAX = 10_000;
@@ -16,16 +19,15 @@ final class CallLimits {
     private static final double NANOS_A_MINUTE = Duration.ofMinutes(1).toNanos();
 
     private final int atOnceMax;
-    private final int allAtOnceMax;
+    private final Shares<ProjectId> all;
     private final LongSupplier nanoTime;
     private final ReentrantLock lock = new ReentrantLock();
     // Under the lock:
     private final Map<String, Allowance> allowances = new LinkedHashMap<>(16, 0.75f, true);
-    private int inHand;
 
     CallLimits(int atOnceMax, int allAtOnceMax, LongSupplier nanoTime) {
         this.atOnceMax = atOnceMax;
-        this.allAtOnceMax = allAtOnceMax;
+        this.all = new Shares<>(allAtOnceMax);
         this.nanoTime = nanoTime;
     }
 
@@ -53,7 +55,7 @@ final class CallLimits {
         record Refused(String why, Duration retryAfter) implements Entry {}
     }
 
-    Entry enter(String connection, int callsPerMinute) {
+    Entry enter(ProjectId project, String connection, int callsPerMinute) {
         double most = Math.max(1, callsPerMinute * BURST_OF_A_MINUTE);
         lock.lock();
         try {
@@ -73,22 +75,28 @@ final class CallLimits {
                         "The connection may be used " + callsPerMinute + " times a minute.",
                         Duration.ofNanos((long) ((1 - allowance.left) / callsPerMinute * NANOS_A_MINUTE)));
             }
-            if (inHand >= allAtOnceMax) {
-                return new Entry.Refused("This server makes as many calls at once as it may.", Duration.ofSeconds(1));
-            }
-            allowance.left -= 1;
-            allowance.inHand++;
-            inHand++;
-            return new Entry.Taken();
+            return switch (all.take(project, 1)) {
+                case NOT_FREE ->
+                    new Entry.Refused("This server makes as many calls at once as it may.", Duration.ofSeconds(1));
+                case HAS_ITS_SHARE ->
+                    new Entry.Refused(
+                            "The project has as many calls at once as its share of this server allows.",
+                            Duration.ofSeconds(1));
+                case TAKEN -> {
+                    allowance.left -= 1;
+                    allowance.inHand++;
+                    yield new Entry.Taken();
+                }
+            };
         } finally {
             lock.unlock();
         }
     }
 
-    void leave(String connection) {
+    void leave(ProjectId project, String connection) {
         lock.lock();
         try {
-            inHand--;
+            all.giveBack(project, 1);
             Allowance allowance = allowances.get(connection);
             if (allowance != null) {
                 allowance.inHand--;

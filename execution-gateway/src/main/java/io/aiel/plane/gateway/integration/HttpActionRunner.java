@@ -4,6 +4,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.aiel.plane.gateway.integration.OutboundHttp.Sent;
+import io.aiel.plane.gateway.overload.Shares;
+import io.aiel.plane.vocabulary.ProjectId;
 import io.smallrye.mutiny.Uni;
 import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
@@ -21,7 +23,6 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
-import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
@@ -37,7 +38,7 @@ final class HttpActionRunner implements ActionRunner, AutoCloseable {
     private final OutboundHttp http;
     private final ServiceAccountTokens tokens;
     private final int requestBytesMax;
-    private final Semaphore places;
+    private final Shares<ProjectId> places;
     private final Clock clock;
     private final ExecutorService reading = Executors.newVirtualThreadPerTaskExecutor();
 
@@ -62,7 +63,7 @@ final class HttpActionRunner implements ActionRunner, AutoCloseable {
         this.http = http;
         this.tokens = new ServiceAccountTokens(http, clock);
         this.requestBytesMax = config.requestBytesMax();
-        this.places = new Semaphore(config.inHandMax());
+        this.places = new Shares<>(config.inHandMax());
         this.clock = clock;
     }
 
@@ -74,21 +75,24 @@ final class HttpActionRunner implements ActionRunner, AutoCloseable {
     @Override
     public Uni<ActionResult> run(ActionRequest request) {
         return Uni.createFrom().deferred(() -> {
-            if (!places.tryAcquire()) {
-                return Uni.createFrom()
-                        .item(new ActionResult.Refused(
-                                "busy",
-                                "this server makes as many calls as it may at once; try again",
-                                429,
-                                Optional.of(FULL_RETRY)));
-            }
-            AtomicBoolean given = new AtomicBoolean();
-            return made(request).onTermination().invoke(() -> {
-                if (given.compareAndSet(false, true)) {
-                    places.release();
+            return switch (places.take(request.project(), 1)) {
+                case NOT_FREE -> busy("this server makes as many calls as it may at once; try again");
+                case HAS_ITS_SHARE ->
+                    busy("the project makes as many calls at once as its share of this server allows; try again");
+                case TAKEN -> {
+                    AtomicBoolean given = new AtomicBoolean();
+                    yield made(request).onTermination().invoke(() -> {
+                        if (given.compareAndSet(false, true)) {
+                            places.giveBack(request.project(), 1);
+                        }
+                    });
                 }
-            });
+            };
         });
+    }
+
+    private static Uni<ActionResult> busy(String why) {
+        return Uni.createFrom().item(new ActionResult.Refused("busy", why, 429, Optional.of(FULL_RETRY)));
     }
 
     private Uni<ActionResult> made(ActionRequest request) {

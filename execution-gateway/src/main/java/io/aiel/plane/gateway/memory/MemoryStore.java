@@ -189,15 +189,17 @@ final class MemoryStore {
 
     /** Removes a thread with its messages, state and checkpoint; false when there is none of them. */
     Uni<Boolean> forget(ProjectScope scope, AuditContext context, ThreadKey key) {
-        return limited(pool.withTransaction(connection -> about(
-                        connection, scope.project().value(), true)
-                .chain(() -> connection
-                        .preparedQuery(MemoryStatements.FORGET_THREAD)
-                        .execute(of(scope).addString(key.id(scope))))
-                .map(rows -> rows.iterator().next().getBoolean(0))
-                .call(was -> was
-                        ? forgotten(connection, scope, context, Map.of("threads", "1", "by", "keys"))
-                        : Uni.createFrom().voidItem())));
+        return limited(
+                scope,
+                pool.withTransaction(connection -> about(
+                                connection, scope.project().value(), true)
+                        .chain(() -> connection
+                                .preparedQuery(MemoryStatements.FORGET_THREAD)
+                                .execute(of(scope).addString(key.id(scope))))
+                        .map(rows -> rows.iterator().next().getBoolean(0))
+                        .call(was -> was
+                                ? forgotten(connection, scope, context, Map.of("threads", "1", "by", "keys"))
+                                : Uni.createFrom().voidItem())));
     }
 
     private Uni<Void> forgotten(
@@ -290,17 +292,19 @@ final class MemoryStore {
         // One more than are compared says whether these are all.
         Tuple vectors = fitting(scope, search, vector, now).addInteger(most + 1);
         Tuple others = fitting(scope, search, vector, now).addInteger(most);
-        return limited(pool.withTransaction(connection -> connection
-                .query(MemoryStatements.ONE_MOMENT)
-                .execute()
-                .chain(() -> about(connection, scope.project().value(), true))
-                .chain(() -> compare(connection, vectors, vector, ranking, most))
-                .chain(complete -> connection
-                        .preparedQuery(MemoryStatements.OTHER_DIMENSIONS)
-                        .execute(others)
-                        .map(rows -> rows.iterator().next().getInteger(0))
-                        .chain(other -> items(connection, scope, ranking.best())
-                                .map(items -> new Nearest(items, ranking.compared(), complete, other))))));
+        return limited(
+                scope,
+                pool.withTransaction(connection -> connection
+                        .query(MemoryStatements.ONE_MOMENT)
+                        .execute()
+                        .chain(() -> about(connection, scope.project().value(), true))
+                        .chain(() -> compare(connection, vectors, vector, ranking, most))
+                        .chain(complete -> connection
+                                .preparedQuery(MemoryStatements.OTHER_DIMENSIONS)
+                                .execute(others)
+                                .map(rows -> rows.iterator().next().getInteger(0))
+                                .chain(other -> items(connection, scope, ranking.best())
+                                        .map(items -> new Nearest(items, ranking.compared(), complete, other))))));
     }
 
     private static Tuple fitting(ProjectScope scope, MemoryRequest.Search search, Embedding vector, Instant now) {
@@ -364,18 +368,20 @@ final class MemoryStore {
                                 .map(key -> itemId(scope, new MemoryRequest.Address(forget.namespace(), key)))
                                 .toArray(String[]::new))
                 : inside(scope, forget.namespace(), forget.tags(), now).addInteger(FORGOTTEN_AT_ONCE);
-        return limited(pool.withTransaction(connection -> about(
-                        connection, scope.project().value(), true)
-                .chain(() -> connection.preparedQuery(sql).execute(parameters))
-                .map(rows -> rows.iterator().next().getInteger(0))
-                .call(count -> count == 0
-                        ? Uni.createFrom().voidItem()
-                        : forgotten(
-                                connection,
-                                scope,
-                                context,
-                                Map.of("items", Integer.toString(count), "by", byKey ? "keys" : "tags")))
-                .map(count -> new Forgotten(count, !byKey && count >= FORGOTTEN_AT_ONCE))));
+        return limited(
+                scope,
+                pool.withTransaction(connection -> about(
+                                connection, scope.project().value(), true)
+                        .chain(() -> connection.preparedQuery(sql).execute(parameters))
+                        .map(rows -> rows.iterator().next().getInteger(0))
+                        .call(count -> count == 0
+                                ? Uni.createFrom().voidItem()
+                                : forgotten(
+                                        connection,
+                                        scope,
+                                        context,
+                                        Map.of("items", Integer.toString(count), "by", byKey ? "keys" : "tags")))
+                        .map(count -> new Forgotten(count, !byKey && count >= FORGOTTEN_AT_ONCE))));
     }
 
     Uni<Used> used(ProjectScope scope) {
@@ -478,19 +484,24 @@ final class MemoryStore {
      * of its own.
      */
     private Uni<RowSet<Row>> run(ProjectScope scope, String sql, Tuple parameters) {
-        return limited(pool.withConnection(connection -> Uni.combine()
-                .all()
-                .unis(
-                        about(connection, scope.project().value(), false),
-                        connection.preparedQuery(sql).execute(parameters))
-                .with((_, rows) -> rows)));
+        return limited(
+                scope,
+                pool.withConnection(connection -> Uni.combine()
+                        .all()
+                        .unis(
+                                about(connection, scope.project().value(), false),
+                                connection.preparedQuery(sql).execute(parameters))
+                        .with((_, rows) -> rows)));
     }
 
     private static Uni<RowSet<Row>> about(SqlConnection connection, String project, boolean inTransaction) {
         return connection.preparedQuery(MemoryStatements.ABOUT).execute(Tuple.of(project, inTransaction));
     }
 
-    private <T> Uni<T> limited(Uni<T> work) {
-        return gate.pass(work).ifNoItem().after(settings.statementTimeout()).fail();
+    private <T> Uni<T> limited(ProjectScope scope, Uni<T> work) {
+        return gate.pass(scope.project(), work)
+                .ifNoItem()
+                .after(settings.statementTimeout())
+                .fail();
     }
 }

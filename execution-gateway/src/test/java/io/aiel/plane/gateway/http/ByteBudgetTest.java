@@ -2,6 +2,8 @@ package io.aiel.plane.gateway.http;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.aiel.plane.gateway.http.ByteBudget.Holder;
+import io.aiel.plane.vocabulary.ProjectId;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -11,17 +13,20 @@ import org.junit.jupiter.api.Test;
 /** Who gets room for bytes in memory, in what order, and what becomes of those who do not. */
 class ByteBudgetTest {
     private static final Duration LONG = Duration.ofSeconds(30);
+    private static final Holder ONE = new Holder.Uploads(ProjectId.create());
+    private static final Holder OTHER = new Holder.Uploads(ProjectId.create());
+    private static final Holder THIRD = new Holder.Downloads();
 
-    private static ByteBudget.Share now(ByteBudget budget, long bytes) {
-        return budget.take(bytes, LONG).await().atMost(LONG).orElseThrow();
+    private static ByteBudget.Share now(ByteBudget budget, Holder holder, long bytes) {
+        return budget.take(holder, bytes, LONG).await().atMost(LONG).orElseThrow();
     }
 
     @Test
     void holdsNoMoreThanItHasAndLetsTheNextInWhenSomebodyLeaves() {
         ByteBudget budget = new ByteBudget(100, 10);
-        ByteBudget.Share first = now(budget, 60);
+        ByteBudget.Share first = now(budget, ONE, 60);
         List<Optional<ByteBudget.Share>> later = new ArrayList<>();
-        var _ = budget.take(50, LONG).subscribe().with(later::add);
+        var _ = budget.take(OTHER, 50, LONG).subscribe().with(later::add);
         assertThat(later).isEmpty();
         assertThat(budget.held()).isEqualTo(60);
 
@@ -35,10 +40,10 @@ class ByteBudgetTest {
     @Test
     void letsNobodyPassALargeOneThatWaits() {
         ByteBudget budget = new ByteBudget(100, 10);
-        ByteBudget.Share first = now(budget, 60);
+        ByteBudget.Share first = now(budget, ONE, 60);
         List<String> order = new ArrayList<>();
-        var _ = budget.take(90, LONG).subscribe().with(_ -> order.add("large"));
-        var _ = budget.take(1, LONG).subscribe().with(_ -> order.add("small"));
+        var _ = budget.take(OTHER, 90, LONG).subscribe().with(_ -> order.add("large"));
+        var _ = budget.take(THIRD, 1, LONG).subscribe().with(_ -> order.add("small"));
 
         first.close();
 
@@ -48,18 +53,75 @@ class ByteBudgetTest {
     @Test
     void givesUpAfterTheLimitAndRefusesAtOnceWhenTooManyWait() {
         ByteBudget budget = new ByteBudget(100, 1);
-        ByteBudget.Share all = now(budget, 1_000);
+        ByteBudget.Share all = now(budget, ONE, 1_000);
         List<Optional<ByteBudget.Share>> waiting = new ArrayList<>();
-        var _ = budget.take(1, LONG).subscribe().with(waiting::add);
+        var _ = budget.take(OTHER, 1, LONG).subscribe().with(waiting::add);
 
-        assertThat(budget.take(1, LONG).await().atMost(LONG)).isEmpty();
+        assertThat(budget.take(THIRD, 1, LONG).await().atMost(LONG)).isEmpty();
         all.close();
 
         assertThat(waiting).hasSize(1);
-        assertThat(new ByteBudget(0, 1).take(1, LONG).await().atMost(LONG)).isPresent();
+        assertThat(new ByteBudget(0, 1).take(ONE, 1, LONG).await().atMost(LONG)).isPresent();
         ByteBudget full = new ByteBudget(1, 1);
-        assertThat(now(full, 1)).isNotNull();
-        assertThat(full.take(1, Duration.ofMillis(20)).await().atMost(LONG)).isEmpty();
+        assertThat(now(full, ONE, 1)).isNotNull();
+        assertThat(full.take(OTHER, 1, Duration.ofMillis(20)).await().atMost(LONG))
+                .isEmpty();
         assertThat(full.held()).isEqualTo(1);
+    }
+
+    /** Seen to fail: with the bytes of all together alone, the loud project had all of them and the polite one waited. */
+    @Test
+    void leavesRoomToOthersWhenOneWantsAllOfIt() {
+        ByteBudget budget = new ByteBudget(32, 100);
+        List<ByteBudget.Share> loud = new ArrayList<>();
+        for (int i = 0; i < 10; i++) {
+            var _ = budget.take(ONE, 10, LONG).subscribe().with(found -> loud.add(found.orElseThrow()));
+        }
+        assertThat(loud).hasSize(2);
+
+        ByteBudget.Share polite = now(budget, OTHER, 10);
+        now(budget, THIRD, 2).close();
+        polite.close();
+        for (int i = 0; i < 10; i++) {
+            loud.get(i).close();
+        }
+
+        assertThat(loud).hasSize(10);
+        assertThat(budget.held()).isZero();
+    }
+
+    /** Seen to fail: with the places to wait of all together alone, the polite project was refused at once. */
+    @Test
+    void leavesPlacesToWaitToOthers() {
+        ByteBudget budget = new ByteBudget(10, 4);
+        ByteBudget.Share all = now(budget, THIRD, 10);
+        List<Optional<ByteBudget.Share>> loud = new ArrayList<>();
+        for (int i = 0; i < 4; i++) {
+            var _ = budget.take(ONE, 1, LONG).subscribe().with(loud::add);
+        }
+        assertThat(loud).hasSize(2).containsOnly(Optional.empty());
+        List<Optional<ByteBudget.Share>> polite = new ArrayList<>();
+        var _ = budget.take(OTHER, 1, LONG).subscribe().with(polite::add);
+        assertThat(polite).isEmpty();
+
+        all.close();
+
+        assertThat(polite).singleElement().satisfies(share -> assertThat(share).isPresent());
+        assertThat(loud).hasSize(4);
+    }
+
+    /** Seen to fail: with the small one of the same project let through, it passed the large one. */
+    @Test
+    void letsNobodyOfTheSameProjectPassALargeOneEither() {
+        ByteBudget budget = new ByteBudget(100, 10);
+        ByteBudget.Share first = now(budget, ONE, 40);
+        List<String> order = new ArrayList<>();
+        var _ = budget.take(ONE, 40, LONG).subscribe().with(_ -> order.add("large"));
+        var _ = budget.take(ONE, 1, LONG).subscribe().with(_ -> order.add("small"));
+        var _ = budget.take(OTHER, 1, LONG).subscribe().with(_ -> order.add("other"));
+
+        first.close();
+
+        assertThat(order).containsExactly("other", "large", "small");
     }
 }

@@ -49,6 +49,7 @@ class CallTelemetryTest {
 
     private static ActionRequest request(String provider, String action, String params) {
         return new ActionRequest(
+                Calls.PROJECT,
                 "conn_1",
                 provider,
                 action,

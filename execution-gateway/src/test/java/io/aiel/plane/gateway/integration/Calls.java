@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.aiel.plane.hydrator.egress.EgressProxy;
+import io.aiel.plane.vocabulary.ProjectId;
 import io.vertx.core.Vertx;
 import java.net.InetAddress;
 import java.nio.file.Path;
@@ -22,6 +23,8 @@ final class Calls implements AutoCloseable {
             Set.of("slack.test", "jira.test", "openai.test", "firebase.test", "tokens.test", "http.test", "other.test");
     private static final JsonMapper JSON = JsonMapper.builder().build();
 
+    static final ProjectId PROJECT = ProjectId.create();
+
     /** Names that were asked for an address. */
     final List<String> resolved = new CopyOnWriteArrayList<>();
 
@@ -29,6 +32,7 @@ final class Calls implements AutoCloseable {
     private final String provider;
     private Duration timeout = Duration.ofSeconds(10);
     private Optional<String> key = Optional.empty();
+    private ProjectId project = PROJECT;
 
     record Limits(
             Optional<Path> caFile, int inHandMax, Duration connectTimeout, int requestBytesMax, int responseBytesMax)
@@ -69,6 +73,11 @@ final class Calls implements AutoCloseable {
         return this;
     }
 
+    Calls of(ProjectId other) {
+        project = other;
+        return this;
+    }
+
     Calls under(String idempotencyKey) {
         key = Optional.of(idempotencyKey);
         return this;
@@ -87,6 +96,7 @@ final class Calls implements AutoCloseable {
 
     ActionRequest request(String action, String settings, String credentials, String params) {
         return new ActionRequest(
+                project,
                 "conn_1",
                 provider,
                 action,

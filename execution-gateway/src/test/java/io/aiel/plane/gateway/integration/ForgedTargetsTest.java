@@ -2,6 +2,7 @@ package io.aiel.plane.gateway.integration;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.aiel.plane.vocabulary.ProjectId;
 import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpServerOptions;
@@ -12,9 +13,11 @@ import java.net.ServerSocket;
 import java.net.UnknownHostException;
 import java.time.Clock;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -405,6 +408,40 @@ class ForgedTargetsTest {
 
             assertThat(Calls.refused(first.get()).code()).isEqualTo("timeout");
             Calls.done(ask(calls, "http://http.test:" + quick.port()));
+        }
+    }
+
+    /** Seen to fail: with the places shared by nobody, the other project was refused while one had all of them. */
+    @Test
+    void leavesPlacesToOtherProjectsWhenOneTakesAllThatItMay() throws Exception {
+        try (ServerSocket deaf = new ServerSocket(0, 8, Calls.loopback());
+                LocalServer quick = LocalServer.start(vertx, (_, response) -> LocalServer.json(response, 200, "{}"));
+                Calls calls = new Calls(
+                        vertx,
+                        "http",
+                        new Calls.Limits(Optional.empty(), 4, Duration.ofSeconds(5), 1 << 20, 1 << 20),
+                        Calls.ALLOWED,
+                        _ -> new InetAddress[] {Calls.loopback()},
+                        Clock.systemUTC())) {
+            List<ActionResult.Refused> ended = new CopyOnWriteArrayList<>();
+            for (int i = 0; i < 4; i++) {
+                var _ = calls.runner
+                        .run(calls.request(
+                                "http.request",
+                                settings("http://http.test:" + deaf.getLocalPort()),
+                                CREDENTIALS,
+                                "{\"path\":\"/x\"}"))
+                        .subscribe()
+                        .with(result -> ended.add(Calls.refused(result)));
+            }
+
+            assertThat(ended).hasSize(2).allSatisfy(refused -> {
+                assertThat(refused.code()).isEqualTo("busy");
+                assertThat(refused.status()).isEqualTo(429);
+                assertThat(refused.message()).contains("share");
+                assertThat(refused.retryAfter()).isPresent();
+            });
+            Calls.done(ask(calls.of(ProjectId.create()), "http://http.test:" + quick.port()));
         }
     }
 

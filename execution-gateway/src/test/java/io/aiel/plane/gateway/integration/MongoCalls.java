@@ -53,6 +53,7 @@ final class MongoCalls implements AutoCloseable {
                 "disable"));
         all.putAll(settings);
         return new ActionRequest(
+                Calls.PROJECT,
                 "conn_1",
                 "mongodb",
                 action,

@@ -121,6 +121,7 @@ class OpenAiStreamTest {
                         + "\",\"stream_options\":{\"include_usage\":false,\"include_obfuscation\":false}}");
         return calls.runner
                 .run(new ActionRequest(
+                        bare.project(),
                         bare.connection(),
                         bare.provider(),
                         bare.action(),

@@ -118,6 +118,7 @@ class PostgresActionRunnerTest {
                 "ssl", "disable"));
         all.putAll(settings);
         return new ActionRequest(
+                Calls.PROJECT,
                 "conn_1",
                 "postgres",
                 action,
@@ -486,6 +487,7 @@ class PostgresActionRunnerTest {
     void refusesAWrongPasswordWithoutRepeatingIt() {
         ActionRequest right = request("postgres.query", JSON.valueToTree(Map.of("sql", "select 1")), Map.of(), LIMIT);
         ActionRequest wrong = new ActionRequest(
+                Calls.PROJECT,
                 "conn_2",
                 "postgres",
                 right.action(),

@@ -197,6 +197,7 @@ class PostgresTlsTest {
                 "user", String.valueOf(server.get("quarkus.datasource.username"))));
         all.putAll(settings);
         return runner.run(new ActionRequest(
+                        Calls.PROJECT,
                         "conn_1",
                         "postgres",
                         "postgres.query",

@@ -94,6 +94,7 @@ class RedisActionRunnerTest {
         Map<String, Object> all = new LinkedHashMap<>(Map.of("host", "127.0.0.1", "port", port, "ssl", "disable"));
         all.putAll(settings);
         return new ActionRequest(
+                Calls.PROJECT,
                 "conn_1",
                 "redis",
                 action,

@@ -9,6 +9,7 @@ import io.quarkus.test.junit.QuarkusTest;
 import io.quarkus.test.junit.TestProfile;
 import io.restassured.response.Response;
 import jakarta.inject.Inject;
+import java.nio.charset.StandardCharsets;
 import java.sql.SQLException;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -93,6 +94,31 @@ class ProjectLimitsTest {
                     .orElseThrow();
             project.as().delete(project.base() + "/files/" + winner).then().statusCode(200);
         }
+    }
+
+    /** Seen to fail: without the check at the signing, uploads that nobody committed were taken without end. */
+    @Test
+    void takesNoMoreBytesThatAreNotCommittedThanTheLimitAllows() {
+        int size = SmallLimits.UNCOMMITTED / 3;
+        String kept = project.upload("kept.py", 0, "k".repeat(size));
+        // What was announced counts as what came.
+        project.sign("announced.py", 0, bytes(size)).then().statusCode(200);
+        project.sign("last.py", 0, bytes(size)).then().statusCode(200);
+
+        Response refused = project.sign("one-more.py", 0, bytes(1));
+        refused.then().statusCode(409);
+        assertThat(refused.<String>path("error.code")).isEqualTo("QUOTA_EXCEEDED");
+        assertThat(refused.<String>path("error.details.quota")).isEqualTo("uploads_bytes");
+        assertThat(refused.<Integer>path("error.details.max")).isEqualTo(SmallLimits.UNCOMMITTED);
+        project.sign("empty.py", 0, bytes(0)).then().statusCode(200);
+
+        project.commit(kept).then().statusCode(200);
+        project.sign("one-more.py", 0, bytes(size)).then().statusCode(200);
+        project.sign("another.py", 0, bytes(1)).then().statusCode(409);
+    }
+
+    private static byte[] bytes(int size) {
+        return "x".repeat(size).getBytes(StandardCharsets.UTF_8);
     }
 
     private List<String> files() {

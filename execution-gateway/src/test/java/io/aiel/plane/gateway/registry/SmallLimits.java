@@ -8,6 +8,7 @@ public final class SmallLimits implements QuarkusTestProfile {
     static final int FILES = 5;
     static final int BYTES = 1_000;
     static final int SWEEP = 20;
+    static final int UNCOMMITTED = 3_000;
 
     @Override
     public Map<String, String> getConfigOverrides() {
@@ -16,6 +17,8 @@ public final class SmallLimits implements QuarkusTestProfile {
                 Integer.toString(FILES),
                 "plane.registry.project-bytes-max",
                 Integer.toString(BYTES),
+                "plane.registry.uploads-bytes-max",
+                Integer.toString(UNCOMMITTED),
                 "plane.registry.sweep-interval",
                 "50ms",
                 "plane.registry.sweep-limit",
