@@ -23,6 +23,118 @@ threading.Thread(target=_spin, daemon=True).start()
 """
 
 
+#: Each makes use of what the filter looks at closely: fcntl's commands and the flags of open.
+FILES = """
+import asyncio
+import importlib
+import os
+import socket
+import tempfile
+from aiel_sdk import tool
+
+fcntl, sqlite3, ssl, threading = map(importlib.import_module, ("fcntl", "sqlite3", "ssl", "threading"))
+
+@tool("database")
+def database(ctx, e):
+    with tempfile.TemporaryDirectory() as folder:
+        for journal in ("delete", "wal"):
+            with sqlite3.connect(folder + "/" + journal) as one:
+                one.execute("pragma journal_mode=" + journal)
+                one.execute("create table t (x)")
+                one.execute("insert into t values (1)")
+                one.commit()
+                assert one.execute("select x from t").fetchall() == [(1,)]
+    return {"ok": True}
+
+@tool("locks")
+def locks(ctx, e):
+    with tempfile.TemporaryFile() as file:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.lockf(file, fcntl.LOCK_EX)
+        fcntl.lockf(file, fcntl.LOCK_UN)
+        fcntl.flock(file, fcntl.LOCK_EX)
+        held = fcntl.fcntl(file, 36, bytes(32))  # F_OFD_GETLK
+        assert len(held) == 32
+    return {"ok": True}
+
+@tool("descriptors")
+def descriptors(ctx, e):
+    left, right = os.pipe()
+    copy = os.dup(left)
+    os.set_inheritable(copy, True)
+    assert fcntl.fcntl(copy, fcntl.F_GETFD) == 0
+    fcntl.fcntl(copy, fcntl.F_SETFD, fcntl.FD_CLOEXEC)
+    os.set_blocking(copy, False)
+    fcntl.fcntl(left, fcntl.F_SETFL, fcntl.fcntl(left, fcntl.F_GETFL) & ~os.O_NONBLOCK)
+    assert fcntl.fcntl(right, 1031, 4096) == fcntl.fcntl(right, 1032) == 4096  # F_SETPIPE_SZ, F_GETPIPE_SZ
+    other = fcntl.fcntl(left, fcntl.F_DUPFD, 100)
+    assert other >= 100
+    for fd in (left, right, copy, other):
+        os.close(fd)
+    return {"ok": True}
+
+@tool("files")
+def files(ctx, e):
+    with tempfile.NamedTemporaryFile("w+") as file:
+        file.write("a")
+        for mode in ("r", "r+", "w", "w+", "a", "a+"):
+            open(file.name, mode).close()
+    open(os.devnull, "w").close()
+    with tempfile.TemporaryDirectory() as folder:
+        open(folder + "/x", "x").close()
+        assert os.listdir(folder) == ["x"]
+    return {"ok": True}
+
+@tool("loop")
+async def loop(ctx, e):
+    a, b = socket.socketpair()
+    reader, writer = await asyncio.open_connection(sock=a)
+    b.sendall(b"x")
+    assert await reader.read(1) == b"x"
+    writer.close()
+    b.close()
+    return {"ok": await asyncio.to_thread(lambda: True)}
+
+@tool("tls")
+def tls(ctx, e):
+    ssl.create_default_context().wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname="a.example")
+    return {"ok": True}
+"""
+
+#: What a package may do while the zygote imports it, and what a worker draws then.
+DRAWN = """\
+    import random
+    import ssl
+    ssl.create_default_context()
+    random.random(), ssl.RAND_bytes(1)
+    try:
+        from cryptography.hazmat.primitives.asymmetric import ec
+        ec.generate_private_key(ec.SECP256R1())
+    except ImportError:
+        pass
+    try:
+        import numpy.random
+        numpy.random.random()
+    except ImportError:
+        pass
+"""
+DRAW = """
+import importlib
+import sys
+from aiel_sdk import tool
+
+@tool("draw")
+def draw(ctx, e):
+    found = {"tls": importlib.import_module("ssl").RAND_bytes(16).hex(), "random": importlib.import_module("random").random()}
+    if "cryptography.hazmat.primitives.asymmetric.ec" in sys.modules:
+        ec = sys.modules["cryptography.hazmat.primitives.asymmetric.ec"]
+        found["key"] = hex(ec.generate_private_key(ec.SECP256R1()).private_numbers().private_value)
+    if "numpy.random" in sys.modules:
+        found["numpy"] = float(sys.modules["numpy.random"].random())
+    return found
+"""
+
+
 def run_attempts(plane, more=""):
     """Runs the self-test's attempts on real targets: ``{name: result}``; a worker that ended counts as an escape.
 
@@ -90,7 +202,7 @@ class WallsMixin:
             escaped = {n for n, r in run_attempts(plane, BUSY).items() if r["escaped"]}
         self.assertLessEqual({"read_host_files", "list_host_folders", "dotdot", "see_processes", "other_snapshot", "tcp_loopback", "udp",
                               "unix_socket", "exec_shell", "exec_memory", "fork", "clone", "kernel_surface", "keyring",
-                              "privileges", "listen", "unix_datagram", "process_vm"}, escaped)
+                              "privileges", "listen", "unix_datagram", "process_vm", "file_controls", "access_modes"}, escaped)
 
     def test_the_report_is_true(self):
         """Seen to fail: without the change of uid."""
@@ -127,6 +239,38 @@ def look(ctx, e):
         self.assertTrue(report["pivot_root"] and report["no_new_privs"] and report["seccomp"] == "default")
         digests = [report["seccomp_digest"]] + list(report["seccomp_digests"].values())
         self.assertEqual(len(report["profiles"]), len(set(digests)), "each profile's filter has a digest of its own")
+
+
+    def test_what_code_does_with_files_and_descriptors_still_works(self):
+        """Seen to fail: with F_SETLK left out of the filter's list, with F_SETFL, and with F_DUPFD_CLOEXEC."""
+        with harness.Plane(as_uid=self.as_uid) as plane:
+            plane.snapshot("files", FILES)
+            worker = plane.ready("files")
+            for name in worker.first["describe"]["tools"]:
+                with self.subTest(name):
+                    frame, _ = worker.tool(name)
+                    self.assertIsNotNone(frame, "the worker ended")
+                    self.assertEqual({"ok": True}, frame["envelope"].get("result"), frame["envelope"])
+            worker.kill()
+            worker.exited()
+
+    def test_workers_of_one_zygote_draw_random_numbers_of_their_own(self):
+        """Whatever a package did with them while the zygote imported it. Without the new start they all draw the same, which is seen here, too."""
+        drawn = ("zygote.py", "    gc.collect()\n    gc.freeze()\n", DRAWN + "    gc.collect()\n    gc.freeze()\n")
+        for own, patch in ((True, [drawn]), (False, [drawn, ("worker.py", "        _reseed()\n", "")])):
+            with self.subTest(own=own), harness.Plane(as_uid=self.as_uid, patch=patch) as plane:
+                plane.snapshot("draw", DRAW)
+                found = []
+                for _ in range(2):
+                    worker = plane.ready("draw")
+                    found.append(worker.tool("draw")[0]["envelope"]["result"])
+                    worker.kill()
+                    worker.exited()
+                first, second = found
+                self.assertIn("tls", first)
+                self.assertNotEqual(first["random"], second["random"])
+                for kind in set(first) - {"random"}:
+                    self.assertEqual(not own, first[kind] == second[kind], "%s: %s, %s" % (kind, first[kind], second[kind]))
 
 
 class LeftoversMixin:

@@ -19,6 +19,10 @@ MUTANTS = {
     "there is no filter": ([_SECCOMP], "kernel_surface", False),
     "the filter lets a call through": (
         [("seccomp.py", "read write readv", "socket connect read write readv")], "raw_sockets", False),
+    "fcntl is let through with every command": (
+        [("seccomp.py", '        "fcntl": _fcntl(),\n', '        "fcntl": [_ret(_ALLOW)],\n')], "file_controls", False),
+    "files are opened with every access mode": (
+        [("seccomp.py", '        "openat": _open(2),\n', '        "openat": [_ret(_ALLOW)],\n')], "access_modes", False),
     "workers share a uid": (
         [("jail.py", "uid = self.uid_base + slot\n", "uid = self.uid_base\n")], "own_uid", True),
     "a descriptor of the zygote is left open": (

@@ -104,6 +104,19 @@ def fork(ctx, payload):
         os._exit(7)
     return {"exit": os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])}
 
+@tool("compute_in_children")
+def compute_in_children(ctx, payload):
+    import time
+    for _ in range(4):
+        pid = os.fork()
+        if pid == 0:
+            end = time.process_time() + 0.2
+            while time.process_time() < end:
+                pass
+            os._exit(0)
+        os.waitpid(pid, 0)
+    return {}
+
 @tool("signal_group")
 def signal_group(ctx, payload):
     child = os.fork()
@@ -314,6 +327,14 @@ class Profiles(unittest.TestCase):
         self.assertEqual(self.result(worker, "fork"), {"exit": 7})
         for name, outcome in {**self.result(worker, "programs"), **self.result(worker, "sockets", {"port": 1})}.items():
             self.assertNotIn("done", outcome, name)
+
+    def test_what_children_computed_is_in_the_usage(self):
+        """Seen to fail: when the worker's own time alone was."""
+        worker = self.with_processes()
+        frame, _ = worker.tool("compute_in_children", timeout_ms=20000)
+        self.assertGreaterEqual(frame["usage"]["cpu_ms"], 700)
+        worker.kill()
+        self.assertGreaterEqual(worker.exited()["cpu_ms"], 700)
 
     def test_a_signal_to_its_group_reaches_its_own_processes_alone(self):
         """Seen to fail: with the workers left in the zygote's process group."""

@@ -20,9 +20,9 @@ _LD_ABS, _JEQ, _JGE, _JSET, _RET, _AND = 0x20, 0x15, 0x35, 0x45, 0x06, 0x54
 # other processes), capget, mincore, getdents, utime and other calls that the C library no longer makes.
 _REASONS = (
     ("files and streams, and closing what was inherited",
-     "read write readv writev pread64 pwrite64 preadv pwritev preadv2 pwritev2 lseek close close_range open openat creat"),
-    ("locks of sqlite3 and fcntl, durability, os.truncate and os.posix_fallocate in the scratch folder",
-     "fcntl flock fsync fdatasync truncate ftruncate fallocate fadvise64"),
+     "read write readv writev pread64 pwrite64 preadv pwritev preadv2 pwritev2 lseek close close_range creat"),
+    ("locks of fcntl, durability, os.truncate and os.posix_fallocate in the scratch folder",
+     "flock fsync fdatasync truncate ftruncate fallocate fadvise64"),
     ("shutil.copyfile and os.copy_file_range", "sendfile copy_file_range"),
     ("descriptors: the captured output, asyncio's own pipe", "dup dup2 dup3 pipe pipe2"),
     ("the import system, os.stat, os.access, shutil.disk_usage", "stat lstat fstat newfstatat statx statfs fstatfs access faccessat faccessat2"),
@@ -66,6 +66,14 @@ _OF_SCRATCH = frozenset("chmod fchmod fchmodat utimensat truncate".split())
 _CLONE_THREAD = 0x00010000
 _CLONE_PTRACE, _CLONE_PARENT = 0x00002000, 0x00008000
 _PRCTL_ALLOWED = (15, 16, 0x53564D41, 3, 39)  # SET_NAME, GET_NAME, SET_VMA (allocators name their mappings), GET_DUMPABLE, GET_NO_NEW_PRIVS
+# What is left out leases files, watches folders, or has signals sent, to others too: SETLEASE, NOTIFY, SETOWN, SETSIG and their like.
+_FCNTL_ALLOWED = (
+    0, 1, 2, 3,  # DUPFD, GETFD, SETFD, GETFL; SETFL is looked at more closely
+    5, 6, 7, 36, 37, 38,  # GETLK, SETLK, SETLKW and their OFD kin: sqlite3, fcntl.lockf
+    1030, 1031, 1032,  # DUPFD_CLOEXEC: os.dup; SETPIPE_SZ, GETPIPE_SZ: subprocess's pipesize, which the kernel bounds
+)
+_F_SETFL, _O_ASYNC = 4, 0x2000
+_O_ACCMODE, _O_TRUNC = 3, 0x200
 _IOCTL_ALLOWED = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)  # TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX
 
 
@@ -99,6 +107,19 @@ def _only_if_zero(argument):
             _ret(_ERRNO | _EPERM)]
 
 
+def _fcntl():
+    """Allows descriptors, record locks and the size of a pipe; of a file's flags all but the one that has signals sent."""
+    return [_load_low(1), _ins(_JEQ, 0, 4, _F_SETFL), _load_low(2), _ins(_JSET, 0, 1, _O_ASYNC), _ret(_ERRNO | _EPERM), _ret(_ALLOW),
+            ] + _only_if_one_of(1, _FCNTL_ALLOWED)
+
+
+def _open(flags):
+    """Allows the access modes that say what they do. The fourth, 3, and a truncation by who only reads are not writing to Landlock, which
+    knows truncation since ABI 3: before, either could empty a file."""
+    return [_load_low(flags), _ins(_AND, 0, 0, _O_ACCMODE), _ins(_JEQ, 4, 0, 3), _ins(_JEQ, 0, 2, 0),
+            _load_low(flags), _ins(_JSET, 1, 0, _O_TRUNC), _ret(_ALLOW), _ret(_ERRNO | _EPERM)]
+
+
 def _socket():
     """Allows streams of TCP over IP, whatever the flags; no MPTCP or SCTP."""
     return [_load_low(0), _ins(_JEQ, 1, 0, _AF_INET), _ins(_JEQ, 0, 7, _AF_INET6),
@@ -120,6 +141,10 @@ def _special(own_pid, parts=()):
     special = {
         "clone3": [_ret(_ERRNO | _ENOSYS)],
         "openat2": [_ret(_ERRNO | _ENOSYS)],
+        # Files; where Landlock and the mounts let it.
+        "open": _open(1),
+        "openat": _open(2),
+        "fcntl": _fcntl(),
         # A thread, and no new namespace (their flags are all in 0x7E020000, NEWTIME 0x80 is not possible with clone).
         "clone": [_load_low(0), _ins(_JSET, 0, 2, 0x7E020000), _ret(_ERRNO | _EPERM), _ret(_ERRNO | _EPERM),
                   _ins(_JSET, 0, 1, _CLONE_THREAD), _ret(_ALLOW), _ret(_ERRNO | _EPERM)],

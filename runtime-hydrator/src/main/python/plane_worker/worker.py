@@ -14,6 +14,7 @@ import resource
 import select
 import signal
 import socket
+import sys
 import threading
 import time
 
@@ -61,6 +62,7 @@ def run(spec, jail, base_environment):
             # Sync handlers run in a thread of a pool. A child forked there would, as its last act, join that pool, itself included.
             import concurrent.futures.thread
             os.register_at_fork(after_in_child=concurrent.futures.thread._threads_queues.clear)
+        _reseed()
         gc.enable()
         Worker(channel, jail, limits, spec.get("verdict")).serve()
         status = 0
@@ -82,6 +84,30 @@ def run(spec, jail, base_environment):
             pass
     finally:
         os._exit(status)
+
+
+def _cpu_seconds():
+    """What this process has computed, and the children that it has waited for."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in used)
+
+
+def _reseed():
+    """Gives the random numbers of libraries that the zygote has loaded a start of their own in this worker.
+
+    Every worker is process 1 of its own namespace, as the zygote is of its, and OpenSSL knows a fork by the process's id alone: workers
+    would all go on with the zygote's numbers. NumPy does not look for forks; Python's ``random`` is seeded by ``os.fork`` itself.
+    """
+    openssl = [sys.modules.get("_ssl")]
+    # A copy of OpenSSL of its own.
+    openssl.append(getattr(getattr(sys.modules.get("cryptography.hazmat.bindings._rust"), "_openssl", None), "lib", None))
+    if openssl[0] is not None:
+        openssl[0].RAND_add(os.urandom(64), 64.0)
+    if openssl[1] is not None:
+        openssl[1].RAND_add(os.urandom(64), 64, 64.0)
+    numpy = sys.modules.get("numpy.random")
+    if numpy is not None:
+        numpy.seed()
 
 
 def _connect(path):
@@ -121,7 +147,7 @@ class _Execution:
 
     def __init__(self, call_id):
         self.id = call_id
-        self.before, self.wall = resource.getrusage(resource.RUSAGE_SELF), time.monotonic()
+        self.before, self.wall = _cpu_seconds(), time.monotonic()
         self.call = None
         self.deadline = None  # only of one that the handlers' thread runs: the runtime keeps that of the others
 
@@ -261,12 +287,11 @@ class Worker:
     def _finish(self, execution, envelope, tainted):
         self._capture.finish()
         self._log.stop()
-        after, before = resource.getrusage(resource.RUSAGE_SELF), execution.before
-        cpu = after.ru_utime + after.ru_stime
+        after = resource.getrusage(resource.RUSAGE_SELF)
         # The limit on CPU time holds for the worker's life: it is replaced between calls rather than killed within one.
-        tainted = tainted or cpu > int(self._limits["cpu_seconds"]) / 2
+        tainted = tainted or after.ru_utime + after.ru_stime > int(self._limits["cpu_seconds"]) / 2
         head = '{"type":"result","id":%s,"usage":{"cpu_ms":%d,"wall_ms":%d,"max_rss_bytes":%d},"tainted":%s,"envelope":' % (
-            json.dumps(execution.id), (cpu - before.ru_utime - before.ru_stime) * 1000, (time.monotonic() - execution.wall) * 1000,
+            json.dumps(execution.id), (_cpu_seconds() - execution.before) * 1000, (time.monotonic() - execution.wall) * 1000,
             after.ru_maxrss * 1024, "true" if tainted else "false")
         data = frames.encode_raw(head.encode("ascii") + envelope + b"}")
         with self._lock:

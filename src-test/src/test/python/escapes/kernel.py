@@ -171,6 +171,122 @@ def watches(event):
     return None
 
 
+@attempt("every_file_control")
+def every_file_control(event):
+    """Every command of fcntl but those for descriptors, record locks and pipes: leases, watches, owners, signals, seals, hints.
+
+    In both halves of the argument, of which the kernel reads the lower. Where nothing holds it: a lease on reading, which ends with the descriptor.
+    """
+    allowed, found = {0, 1, 2, 3, 4, 5, 6, 7, 36, 37, 38, 1030, 1031, 1032}, []
+    fd = os.open("entry_point.py", os.O_RDONLY)
+    try:
+        for command in [c for c in list(range(64)) + list(range(1024, 1064)) if c not in allowed]:
+            for number in (command, command | 1 << 32):
+                try:
+                    call(72 if X86 else 25, fd, number, 0)
+                    found.append("%d worked" % command)
+                except OSError as problem:
+                    if problem.errno != errno.EPERM:
+                        found.append("%d says %s" % (command, errno.errorcode.get(problem.errno)))
+        try:
+            call(72 if X86 else 25, fd, 4, 0x2000)
+            found.append("F_SETFL took O_ASYNC")
+        except OSError as problem:
+            if problem.errno != errno.EPERM:
+                found.append("F_SETFL with O_ASYNC says %s" % problem)
+    finally:
+        os.close(fd)
+    return "reachable: %s" % ", ".join(found[:8]) if found else None
+
+
+@attempt("lease_of_the_bundle")
+def lease_of_the_bundle(event):
+    """A lease on a file that all workers read: who opens it otherwise waits for us."""
+    import sys
+    for folder in sys.path:
+        for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
+            if not name.endswith(".py"):
+                continue
+            try:
+                fd = os.open(os.path.join(folder, name), os.O_RDONLY)
+            except OSError:
+                continue
+            try:
+                for kind in (1, 0):  # F_WRLCK, F_RDLCK
+                    try:
+                        call(72 if X86 else 25, fd, 1024, kind)
+                        return "leased %s/%s" % (folder, name)
+                    except OSError:
+                        pass
+            finally:
+                os.close(fd)
+            break
+    return None
+
+
+@attempt("folders_watched")
+def folders_watched(event):
+    """F_NOTIFY on the folders of bundle and standard library: which of their files others read."""
+    import sys
+    for folder in sys.path:
+        if os.path.isdir(folder):
+            fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                call(72 if X86 else 25, fd, 1026, 1)  # DN_ACCESS, once, as a signal
+                return "watches %s" % folder
+            except OSError:
+                pass
+            finally:
+                os.close(fd)
+    return None
+
+
+@attempt("signal_owner")
+def signal_owner(event):
+    """Having the kernel send a signal to another process or group: F_SETOWN, F_SETOWN_EX and the two controls of a socket."""
+    left, right = os.pipe()
+    try:
+        for pid in (int(event.get("pid") or 1), 1, -1):
+            owner = ctypes.create_string_buffer(struct.pack("=ii", 1, abs(pid)), 8)
+            for name, arguments in (("F_SETOWN", (72 if X86 else 25, left, 8, pid)), ("F_SETOWN_EX", (72 if X86 else 25, left, 15, owner)),
+                                    ("FIOSETOWN", (16 if X86 else 29, left, 0x8901, owner)), ("SIOCSPGRP", (16 if X86 else 29, left, 0x8902, owner)),
+                                    ("FIOASYNC", (16 if X86 else 29, left, 0x5452, owner))):
+                try:
+                    call(*arguments)
+                    return "%s for %d worked" % (name, pid)
+                except OSError as problem:
+                    if problem.errno != errno.EPERM:
+                        return "%s for %d is reachable: %s" % (name, pid, problem)
+    finally:
+        os.close(left)
+        os.close(right)
+    return None
+
+
+@attempt("hidden_truncation")
+def hidden_truncation(event):
+    """Access mode 3, and O_TRUNC for who only reads, by each call that opens: neither is writing to Landlock below its third version.
+
+    On the null device, which cannot be emptied.
+    """
+    ways = [("openat", (257 if X86 else 56, -100, b"/dev/null"))] + ([("open", (2, b"/dev/null"))] if X86 else [])
+    for name, arguments in ways:
+        for flags in (3, 3 | os.O_TRUNC, os.O_RDONLY | os.O_TRUNC, 3 | os.O_CLOEXEC):
+            for more in (0, 1 << 32):
+                try:
+                    os.close(call(*arguments, flags | more, 0))
+                    return "%s took flags %#o" % (name, flags)
+                except OSError as problem:
+                    if problem.errno != errno.EPERM:
+                        return "%s with flags %#o says %s" % (name, flags, problem)
+    how = ctypes.create_string_buffer(struct.pack("=QQQ", 3, 0, 0), 24)
+    try:
+        os.close(call(437, -100, b"/dev/null", how, 24))
+        return "openat2 took access mode 3"
+    except OSError as problem:
+        return None if problem.errno in (errno.EPERM, errno.ENOSYS) else "openat2 is reachable: %s" % problem
+
+
 @attempt("anonymous_files")
 def anonymous_files(event):
     """memfd in each form, and secret memory: pages outside of the scratch folder's size."""

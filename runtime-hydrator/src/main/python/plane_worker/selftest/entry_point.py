@@ -524,6 +524,38 @@ def terminal_input(event):
     return None
 
 
+@attempt("file_controls")
+def file_controls(event):
+    """Leases and watches on files that others use too, and signals because of them. Each takes away what is not there."""
+    folder, code = os.open(".", os.O_RDONLY | os.O_DIRECTORY), os.open("entry_point.py", os.O_RDONLY)
+    try:
+        for name, fd, command, argument in (
+                ("SETLEASE", code, 1024, fcntl.F_UNLCK), ("GETLEASE", code, 1025, 0), ("NOTIFY", folder, 1026, 0), ("SETOWN", code, 8, 0),
+                ("GETOWN", code, 9, 0), ("SETSIG", code, 10, 0), ("SETOWN_EX", code, 15, bytes(8)), ("SETFL O_ASYNC", code, 4, 0x2000)):
+            try:
+                fcntl.fcntl(fd, command, argument)
+            except OSError as problem:
+                if problem.errno == errno.EPERM:
+                    continue
+            return "F_%s is reachable" % name
+    finally:
+        os.close(folder)
+        os.close(code)
+    return None
+
+
+@attempt("access_modes")
+def access_modes(event):
+    """The access mode that is neither reading nor writing, and emptying a file that is only read: Landlock once knew neither."""
+    for flags in (os.O_ACCMODE, os.O_RDONLY | os.O_TRUNC):
+        try:
+            os.close(os.open("/dev/null", flags))
+            return "could open with flags %#o" % flags
+        except OSError:
+            pass
+    return None
+
+
 @attempt("forge_reply")
 def forge_reply(event):
     """A line or a frame on the standard descriptors that looks like an answer."""

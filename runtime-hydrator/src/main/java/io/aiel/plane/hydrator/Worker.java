@@ -37,6 +37,9 @@ final class Worker {
 
     private static final Duration EXIT_WAIT = Duration.ofSeconds(2);
 
+    /** How long a worker may take to hear that its execution's connections are over. */
+    private static final Duration EGRESS_WAIT = Duration.ofSeconds(1);
+
     /** What came of loading the snapshot. */
     sealed interface Start {
         /** It is loaded. */
@@ -342,7 +345,7 @@ final class Worker {
                 if (job.decide(Job.End.ANSWERED)) {
                     outcome = answer(job, result);
                     // Processes that a call left behind end with the worker, and with nothing else.
-                    usable = !result.tainted() && !profile.subprocess() && networkHolds() && !worn(result.usage());
+                    usable = !result.tainted() && !profile.subprocess() && !worn(result.usage());
                 } else {
                     outcome = ended(job, handed);
                 }
@@ -358,6 +361,7 @@ final class Worker {
             deadline.cancel(false);
             grantEgress(null);
             grant.end();
+            usable &= egressSettles();
             current = null;
         }
         spent = !usable;
@@ -386,10 +390,10 @@ final class Worker {
         }
     }
 
-    /** A worker that broke the rules of its way out has none any more, and the next call would find that out. */
-    private boolean networkHolds() {
+    /** A worker that broke the rules of its way out, or does not read it, has none any more, and the next call would find that out. */
+    private boolean egressSettles() {
         EgressChannel channel = egress;
-        return !profile.network() || (channel != null && channel.isOpen());
+        return !profile.network() || (channel != null && channel.settle(EGRESS_WAIT));
     }
 
     private ExecutionOutcome answer(Job job, WorkerEvent.Result result) {

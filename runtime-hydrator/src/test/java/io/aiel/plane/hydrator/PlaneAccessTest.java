@@ -63,6 +63,18 @@ class PlaneAccessTest {
             def worker(ctx, event):
                 return {"it": it}
 
+            @tool("deaf")
+            def deaf(ctx, event):
+                import gc
+                forwarder = next(o for o in gc.get_objects() if type(o).__name__ == "Forwarder")
+                forwarder._receive = lambda: time.sleep(0.02)
+                for _ in range(8):
+                    s = socket.create_connection(("127.0.0.1", 3129), 5)
+                    s.sendall(b"GET /ask HTTP/1.1\\r\\n\\r\\n")
+                    held.append(s)
+                time.sleep(1)
+                return {"deaf": it}
+
             held = []
 
             @tool("hold")
@@ -207,6 +219,19 @@ class PlaneAccessTest {
                 .as(without.toString())
                 .isTrue();
         assertThat(file.path("there").asBoolean()).isFalse();
+    }
+
+    /** Seen to fail: when the end of an execution waited until its worker had read that its connections were over. */
+    @Test
+    void endsAnExecutionThatLeavesItsAnswersUnreadAndTheWorkerWithIt() throws Exception {
+        JsonNode deaf = call("deaf", "{}", access(), Obligations.NONE);
+        assertThat(deaf.path("deaf").isTextual()).as(deaf.toString()).isTrue();
+
+        JsonNode after = call("worker", "{}", access(), Obligations.NONE);
+
+        assertThat(after.path("it").asText())
+                .isNotEmpty()
+                .isNotEqualTo(deaf.path("deaf").asText());
     }
 
     /** Seen to fail: without the end of a grant's connections. */

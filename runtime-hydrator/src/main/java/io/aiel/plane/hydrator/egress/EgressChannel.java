@@ -5,8 +5,10 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.ClosedChannelException;
 import java.nio.channels.SocketChannel;
+import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
@@ -57,9 +59,31 @@ public final class EgressChannel {
         grant = now;
     }
 
-    /** Whether the worker can still be heard. */
-    public boolean isOpen() {
-        return open;
+    /**
+     * After the end of an execution: tells the worker that its connections are over, and waits until it has taken all that was on the way to
+     * it. False when it does not within the limit, or the channel has ended: it is closed then, and with it everything that waited
+     * for the worker to read.
+     */
+    public boolean settle(Duration limit) {
+        long until = System.nanoTime() + limit.toNanos();
+        Thread telling = Thread.startVirtualThread(() -> streams.values().forEach(EgressStream::close));
+        try {
+            // Whoever is in the middle of a frame to a worker that does not read has the lock.
+            if (telling.join(limit) && writing.tryLock(until - System.nanoTime(), TimeUnit.NANOSECONDS)) {
+                try {
+                    return open;
+                } finally {
+                    writing.unlock();
+                }
+            }
+            LOG.log(
+                    System.Logger.Level.WARNING,
+                    "a worker left unread what was sent to it, and has no network any more");
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+        close();
+        return false;
     }
 
     /** Tells the worker that it is heard, and serves it until its socket ends. Closes everything then. */

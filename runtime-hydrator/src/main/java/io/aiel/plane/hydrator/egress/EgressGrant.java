@@ -129,7 +129,10 @@ public final class EgressGrant {
         return received.addAndGet(count) <= settings.receivedBytesMax();
     }
 
-    /** The execution is over: no new connection, and those that are open are closed, and said to be, before this returns. */
+    /**
+     * The execution is over: no new connection, and those that are open are closed on the outside before this returns, which waits for no
+     * worker. {@link EgressChannel#settle} says when the worker has been told.
+     */
     public void end() {
         List<EgressConnection> left;
         List<PlanePipe> leftPipes;

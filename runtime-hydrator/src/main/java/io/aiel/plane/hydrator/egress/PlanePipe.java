@@ -78,12 +78,14 @@ final class PlanePipe {
         }
     }
 
-    /** Closes both sides; what the API said before is still delivered. */
+    /** Closes both sides; what the API said before is still delivered. Does not wait for the worker to hear of it. */
     void end() {
         over = true;
         grant.over(this);
         close(api);
-        worker.close();
+        worker.lost();
+        // A worker that does not read would block whoever ends its execution.
+        Thread.startVirtualThread(worker::close);
     }
 
     private static void close(@Nullable Socket socket) {

@@ -481,6 +481,61 @@ class EgressProxyTest {
         assertThat(dialed).isEmpty();
     }
 
+    /** Seen to fail: when the end of an execution told the worker of it by itself, and when nothing closed the channel. */
+    @Test
+    void endsAnExecutionWhoseWorkerLeavesItsAnswersUnread() throws Exception {
+        InetAddress here = InetAddress.getLoopbackAddress();
+        EgressGrant leading = new EgressGrant(
+                Set.of(),
+                this::record,
+                EgressSettings.DEFAULT,
+                Optional.of(_ -> new Socket(here, server.getLocalPort())));
+        channel.serves(leading);
+        worker.goDeaf();
+        List<Thread> answering = new ArrayList<>();
+        for (int i = 0; i < 8; i++) {
+            worker.openToPlane();
+            Socket socket = accepted();
+            answering.add(Thread.startVirtualThread(() -> {
+                try {
+                    byte[] part = new byte[64 * 1024];
+                    while (true) {
+                        socket.getOutputStream().write(part);
+                    }
+                } catch (IOException e) {
+                    // What this waits for.
+                }
+            }));
+        }
+        Thread.sleep(300); // until the worker's socket is full
+
+        CompletableFuture<Boolean> ended = CompletableFuture.supplyAsync(() -> {
+            channel.serves(null);
+            leading.end();
+            return channel.settle(Duration.ofMillis(200));
+        });
+
+        assertThat(ended.get(10, TimeUnit.SECONDS)).isFalse();
+        for (Thread thread : answering) {
+            assertThat(thread.join(Duration.ofSeconds(10)))
+                    .as("its connection to the API is closed")
+                    .isTrue();
+        }
+        assertThat(channel.settle(Duration.ofSeconds(5))).isFalse();
+    }
+
+    @Test
+    void settlesAtOnceWithAWorkerThatReads() throws Exception {
+        int id = worker.open(get("a.example"));
+        accepted();
+
+        channel.serves(null);
+        grant.end();
+
+        assertThat(channel.settle(Duration.ofSeconds(10))).isTrue();
+        assertThat(worker.answer(id)).isEmpty();
+    }
+
     private List<EgressEvent.Refused> refused() {
         List<EgressEvent.Refused> found = new ArrayList<>();
         for (EgressEvent event : events) {

@@ -21,6 +21,7 @@ final class FakeWorker implements AutoCloseable {
     private final Map<Integer, BlockingQueue<byte[]>> received = new ConcurrentHashMap<>();
     private final CountDownLatch ready = new CountDownLatch(1);
     private final CountDownLatch ended = new CountDownLatch(1);
+    private volatile boolean deaf;
     private int last;
 
     FakeWorker(SocketChannel socket) {
@@ -41,6 +42,18 @@ final class FakeWorker implements AutoCloseable {
         frame(1, id, 0, OVER);
         send(id, first);
         return id;
+    }
+
+    /** Opens a connection to the plane's API. */
+    int openToPlane() throws IOException {
+        int id = ++last;
+        frame(1, id, 1, OVER);
+        return id;
+    }
+
+    /** From the next frame on nothing is read. */
+    void goDeaf() {
+        deaf = true;
     }
 
     void send(int id, byte[] data) throws IOException {
@@ -90,7 +103,7 @@ final class FakeWorker implements AutoCloseable {
 
     private void read() {
         try {
-            while (true) {
+            while (!deaf) {
                 ByteBuffer head = fill(9);
                 int type = head.get();
                 int id = head.getInt();
