@@ -16,7 +16,7 @@ record Alarm(Kind kind, String stream, long sequence, String storedHash, String 
         BROKEN_CHAIN("broken_chain"),
         /** The record before is missing; resolves itself when it comes. */
         GAP("gap"),
-        /** A message is no record. */
+        /** A message is no record, or PostgreSQL refuses it as one. It was set aside: it is in Kafka only. */
         UNREADABLE("unreadable");
 
         private final String wireName;

@@ -47,6 +47,9 @@ final class PgAuditLog {
     private static final String ALARM = """
             INSERT INTO audit_alarms (kind, stream, sequence, stored_hash, found_hash, detail)
             SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[])
+                AS r (kind, stream, sequence, stored_hash, found_hash, detail)
+            WHERE r.kind <> 'unreadable' OR $7 > (SELECT count(*) FROM
+                (SELECT 1 FROM audit_alarms WHERE kind = 'unreadable' AND resolved_at IS NULL LIMIT $7) AS open)
             ON CONFLICT (kind, stream, sequence, found_hash) DO NOTHING
             """;
     private static final String RESOLVE_GAPS = """
@@ -63,6 +66,10 @@ final class PgAuditLog {
             SELECT count(*), coalesce(sum(bytes), 0)::bigint FROM gone
             """;
     private static final String OPEN_ALARMS = "SELECT count(*) FROM audit_alarms WHERE resolved_at IS NULL";
+
+    // Whoever may write to the topic can send any number of messages that are no records. Those beyond are counted and
+    // logged.
+    private static final long UNREADABLE_KEPT_MAX = 10_000;
 
     // Places that a range may span without a record of the batch.
     private static final long RANGE_GAP_MAX = 8;
@@ -249,16 +256,7 @@ final class PgAuditLog {
         if (alarms.isEmpty()) {
             return Uni.createFrom().item(alarms);
         }
-        for (Alarm alarm : alarms) {
-            LOG.errorf(
-                    "audit integrity alarm: %s at %s %d: %s (stored %s, found %s)",
-                    alarm.kind().wireName(),
-                    alarm.stream(),
-                    alarm.sequence(),
-                    alarm.detail(),
-                    alarm.storedHash(),
-                    alarm.foundHash());
-        }
+        say(alarms);
         Tuple columns = Tuple.tuple();
         columns.addArrayOfString(column(alarms, alarm -> alarm.kind().wireName()));
         columns.addArrayOfString(column(alarms, Alarm::stream));
@@ -266,7 +264,33 @@ final class PgAuditLog {
         columns.addArrayOfString(column(alarms, Alarm::storedHash));
         columns.addArrayOfString(column(alarms, Alarm::foundHash));
         columns.addArrayOfString(column(alarms, Alarm::detail));
+        columns.addLong(UNREADABLE_KEPT_MAX);
         return transaction.preparedQuery(ALARM).execute(columns).replaceWith(alarms);
+    }
+
+    /** One line for each, but of the messages that are no records one for all of the batch. */
+    private static void say(List<Alarm> alarms) {
+        List<Alarm> unreadable = alarms.stream()
+                .filter(alarm -> alarm.kind() == Alarm.Kind.UNREADABLE)
+                .toList();
+        if (!unreadable.isEmpty()) {
+            Alarm first = unreadable.getFirst();
+            LOG.errorf(
+                    "audit integrity alarm: %d messages were set aside, the first at %s %d: %s (%s)",
+                    unreadable.size(), first.stream(), first.sequence(), first.detail(), first.foundHash());
+        }
+        for (Alarm alarm : alarms) {
+            if (alarm.kind() != Alarm.Kind.UNREADABLE) {
+                LOG.errorf(
+                        "audit integrity alarm: %s at %s %d: %s (stored %s, found %s)",
+                        alarm.kind().wireName(),
+                        alarm.stream(),
+                        alarm.sequence(),
+                        alarm.detail(),
+                        alarm.storedHash(),
+                        alarm.foundHash());
+            }
+        }
     }
 
     /** An execution's first record names the capability; queries by it want the whole execution. */
