@@ -47,8 +47,14 @@ public final class TelemetrySink implements AutoCloseable {
                     max_rss_bytes = greatest(u.max_rss_bytes, excluded.max_rss_bytes))
             SELECT execution FROM fresh
             """;
-    // A summary that comes later than this counts twice; a record is published again for days at most.
-    private static final String FORGET = "DELETE FROM usage_executions WHERE day < current_date - 30";
+    // A summary that comes later than this counts twice; a record is published again for days at most. In parts, as a
+    // busy day is more
+    // than a statement may take time for.
+    private static final String FORGET = """
+            DELETE FROM usage_executions WHERE execution IN
+                (SELECT execution FROM usage_executions WHERE day < current_date - 30 ORDER BY day LIMIT $1)
+            """;
+    private static final int FORGOTTEN_AT_ONCE = 10_000;
 
     // Nobody waits for a day's sums, and a message is small: in a shorter time not many come.
     private static final Duration GATHER = Duration.ofMillis(250);
@@ -166,8 +172,14 @@ public final class TelemetrySink implements AutoCloseable {
     private void forgetOnceADay() {
         LocalDate today = LocalDate.now(ZoneOffset.UTC);
         if (!today.equals(forgottenOn)) {
-            pool.query(FORGET).execute().await().atMost(settings.queryTimeout());
-            forgottenOn = today;
+            int forgotten = pool.preparedQuery(FORGET)
+                    .execute(Tuple.of((long) FORGOTTEN_AT_ONCE))
+                    .await()
+                    .atMost(settings.queryTimeout())
+                    .rowCount();
+            if (forgotten < FORGOTTEN_AT_ONCE) {
+                forgottenOn = today;
+            }
         }
     }
 }
