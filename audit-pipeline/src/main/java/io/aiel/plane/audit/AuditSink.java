@@ -16,8 +16,9 @@ import org.apache.kafka.clients.consumer.ConsumerRecords;
  * Takes records from Kafka into the log, each exactly once by its stream and sequence, and deletes their outbox rows in the same
  * transaction; Kafka's offsets follow after. Another record for a taken place, a broken chain, a gap or a message that is set aside,
  * because it is no record or PostgreSQL refuses it, is an alarm that is kept, counted and shown, and stops nothing. A record of ours
- * that was set aside leaves its row in the outbox and a gap in its stream. Has its own thread; {@link #start()}, {@link #close()} and
- * {@link #status()} from anywhere.
+ * that was set aside leaves its row in the outbox and a gap in its stream. Looks, for all streams in turn, whether the log still has
+ * what their writers say that they end with; another alarm. Has threads of its own; {@link #start()}, {@link #close()} and {@link
+ * #status()} from anywhere.
  */
 public final class AuditSink implements AutoCloseable {
     private static final Duration ALARM_CHECK_INTERVAL = Duration.ofSeconds(10);
@@ -25,15 +26,23 @@ public final class AuditSink implements AutoCloseable {
     // What is asked for in the log is rarely a tenth of a second old.
     private static final Duration GATHER = Duration.ofMillis(100);
 
+    // All streams in turn, again and again: of each kind nine million a day, a small part of what the database can do.
+    private static final Duration ENDS_INTERVAL = Duration.ofSeconds(10);
+    private static final Duration ENDS_WAIT = Duration.ofMillis(500);
+
     private final PgAuditLog log;
     private final PgOutbox outbox;
     private final SinkSettings settings;
     private final TopicReader reader;
+    private final PipelineThread ends;
+    private final Wakeup endsWakeup = new Wakeup();
     private final LongAdder stored = new LongAdder();
     private final LongAdder alarmed = new LongAdder();
     private final LongAdder setAside = new LongAdder();
     private volatile long openAlarms;
     private long alarmsCheckedAt;
+    private long endsCheckedAt = System.nanoTime() - ENDS_INTERVAL.toNanos();
+    private PgAuditLog.EndsChecked endsChecked = PgAuditLog.EndsChecked.NOTHING;
 
     /**
      * What the sink is doing.
@@ -53,22 +62,36 @@ public final class AuditSink implements AutoCloseable {
         this.outbox = outbox;
         this.settings = settings;
         this.reader = new TopicReader("audit-sink", settings, GATHER, this::handle);
+        this.ends = new PipelineThread(
+                "audit-ends",
+                this::checkEnds,
+                endsWakeup::signal,
+                () -> {},
+                new Backoff(settings.backoffMin(), settings.backoffMax()),
+                settings.stopTimeout());
         this.alarmsCheckedAt = System.nanoTime() - ALARM_CHECK_INTERVAL.toNanos();
     }
 
     /** Begins; does not wait. */
     public void start() {
         reader.start();
+        ends.start();
     }
 
     /** Stops after the batch at hand, at most after the stop timeout. */
     @Override
     public void close() {
         reader.close();
+        ends.close();
     }
 
     public Status status() {
-        return new Status(stored.sum(), alarmed.sum(), setAside.sum(), openAlarms, reader.trouble());
+        return new Status(
+                stored.sum(),
+                alarmed.sum(),
+                setAside.sum(),
+                openAlarms,
+                reader.trouble().or(ends::trouble));
     }
 
     private void handle(ConsumerRecords<byte[], byte[]> batch) {
@@ -128,6 +151,18 @@ public final class AuditSink implements AutoCloseable {
 
     private static byte[] bytes(ConsumerRecord<byte[], byte[]> message) {
         return message.value() == null ? new byte[0] : message.value();
+    }
+
+    /** On a thread of its own, which a slow answer keeps from nothing else: are the ends of streams still in the log? */
+    private void checkEnds() throws InterruptedException {
+        if (System.nanoTime() - endsCheckedAt >= ENDS_INTERVAL.toNanos()) {
+            PgAuditLog.Ends found = await(log.checkEnds(endsChecked));
+            endsChecked = found.upTo();
+            endsCheckedAt = System.nanoTime();
+            alarmed.add(found.alarms().size());
+            openAlarms = await(log.openAlarms());
+        }
+        endsWakeup.await(ENDS_WAIT);
     }
 
     private void checkAlarms(boolean now) {
