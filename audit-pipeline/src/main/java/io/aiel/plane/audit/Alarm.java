@@ -16,7 +16,9 @@ record Alarm(Kind kind, String stream, long sequence, String storedHash, String 
         BROKEN_CHAIN("broken_chain"),
         /** The record before is missing; resolves itself when it comes. */
         GAP("gap"),
-        /** A message is no record. */
+        /** The log has not what its writer says that a stream ends with: the end, or the whole stream, was taken out. */
+        MISSING("missing"),
+        /** A message is no record, or PostgreSQL refuses it as one. It was set aside: it is in Kafka only. */
         UNREADABLE("unreadable");
 
         private final String wireName;

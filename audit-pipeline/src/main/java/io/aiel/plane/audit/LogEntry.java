@@ -6,6 +6,7 @@ import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadFeature;
 import io.aiel.plane.vocabulary.Digest;
 import io.aiel.plane.vocabulary.EventId;
+import io.aiel.plane.vocabulary.ExecutionId;
 import io.aiel.plane.vocabulary.TenantId;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -40,9 +41,24 @@ record LogEntry(
             .build();
     private static final int WORD_CHARACTERS_MAX = 200;
     private static final int CAPABILITY_CHARACTERS_MAX = 1000;
+    // What the codec writes has less; an index entry of PostgreSQL holds 2,704 bytes, and tenant, time and id are in it
+    // too.
+    private static final int CAPABILITY_BYTES_MAX = 2_000;
+    // What the codec writes has less than half of it. Far more could not be stored within a query's limit, and would
+    // come
+    // again for ever.
+    private static final int MESSAGE_BYTES_MAX = 4 * 1024 * 1024;
+    private static final String OF_EXECUTION = "execution/";
+    private static final String OF_CONTROL = "control/";
 
-    /** Reads a message; throws {@link IllegalArgumentException} that says what is wrong when it is no record of ours. */
+    /**
+     * Reads a message; throws {@link IllegalArgumentException} that says what is wrong, and nothing of the content, when it is no
+     * record of ours. What is returned fits the log's columns and indexes.
+     */
     static LogEntry parse(byte[] message) {
+        if (message.length > MESSAGE_BYTES_MAX) {
+            throw new IllegalArgumentException("it is larger than any record");
+        }
         String canonical = text(message);
         if (!RecordText.isLineSafe(canonical)) {
             throw new IllegalArgumentException("it holds characters that no record holds");
@@ -64,7 +80,7 @@ record LogEntry(
                 required("type", members.type),
                 FixedWidth.parseTime(required("time", members.time)),
                 members.principal,
-                stream.startsWith("execution/") ? stream.substring("execution/".length()) : null,
+                executionOf(stream),
                 members.capability,
                 members.decision,
                 members.decisionId,
@@ -96,6 +112,18 @@ record LogEntry(
                         hash,
                         prev,
                         canonical);
+    }
+
+    /** The execution that the stream is of; null when it is a tenant's control stream. There are no others. */
+    private static @Nullable String executionOf(String stream) {
+        if (stream.startsWith(OF_EXECUTION)) {
+            return ExecutionId.parse(stream.substring(OF_EXECUTION.length())).value();
+        }
+        if (!stream.startsWith(OF_CONTROL)) {
+            throw new IllegalArgumentException("stream is malformed");
+        }
+        TenantId.parse(stream.substring(OF_CONTROL.length()));
+        return null;
     }
 
     private static String text(byte[] message) {
@@ -178,7 +206,7 @@ record LogEntry(
                 switch (name) {
                     case "capability" -> {
                         if (value == JsonToken.VALUE_STRING) {
-                            capability = RecordText.clean(json.getText(), CAPABILITY_CHARACTERS_MAX);
+                            capability = capability(json.getText());
                         }
                         json.skipChildren();
                     }
@@ -188,6 +216,14 @@ record LogEntry(
                     default -> json.skipChildren();
                 }
             }
+        }
+
+        private static String capability(String given) {
+            String text = RecordText.clean(given, CAPABILITY_CHARACTERS_MAX);
+            if (text.getBytes(StandardCharsets.UTF_8).length > CAPABILITY_BYTES_MAX) {
+                throw new IllegalArgumentException("capability is malformed");
+            }
+            return text;
         }
 
         private static String word(JsonParser json, String name) throws IOException {

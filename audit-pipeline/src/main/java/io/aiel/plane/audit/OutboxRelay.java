@@ -171,7 +171,7 @@ public final class OutboxRelay implements AutoCloseable {
         if (connection != null) {
             return connection;
         }
-        SqlConnection candidate = await(pool.getConnection());
+        SqlConnection candidate = taken();
         boolean locked = false;
         try {
             Row row = await(candidate.query(TRY_LOCK).execute()).iterator().next();
@@ -187,6 +187,17 @@ public final class OutboxRelay implements AutoCloseable {
             active = true;
         }
         return connection;
+    }
+
+    /** A connection of the pool. One that comes when it is not waited for any more goes back: the pool would miss it for ever. */
+    private SqlConnection taken() {
+        Uni<SqlConnection> coming = pool.getConnection().memoize().indefinitely();
+        try {
+            return await(coming);
+        } catch (RuntimeException e) {
+            coming.subscribe().with(SqlConnection::closeAndForget, _ -> {});
+            throw e;
+        }
     }
 
     private List<Pending> overdue(SqlConnection held) {

@@ -47,6 +47,13 @@ final class PgAuditLog {
     private static final String ALARM = """
             INSERT INTO audit_alarms (kind, stream, sequence, stored_hash, found_hash, detail)
             SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[])
+                AS r (kind, stream, sequence, stored_hash, found_hash, detail)
+            WHERE CASE r.kind
+                WHEN 'unreadable' THEN $7 > (SELECT count(*) FROM
+                    (SELECT 1 FROM audit_alarms WHERE kind = 'unreadable' AND resolved_at IS NULL LIMIT $7) AS open)
+                WHEN 'missing' THEN $7 > (SELECT count(*) FROM
+                    (SELECT 1 FROM audit_alarms WHERE kind = 'missing' AND resolved_at IS NULL LIMIT $7) AS open)
+                ELSE true END
             ON CONFLICT (kind, stream, sequence, found_hash) DO NOTHING
             """;
     private static final String RESOLVE_GAPS = """
@@ -64,6 +71,37 @@ final class PgAuditLog {
             """;
     private static final String OPEN_ALARMS = "SELECT count(*) FROM audit_alarms WHERE resolved_at IS NULL";
 
+    // Of messages that are no records, which whoever may write to the topic can send in any number; and of streams
+    // without their ends. What comes beyond is counted and logged.
+    private static final long ALARMS_KEPT_MAX = 10_000;
+
+    private static final int ENDS_AT_ONCE = 1_000;
+
+    // Who writes a stream keeps where it stands, in the transaction that puts the record into the outbox; and what
+    // leaves the outbox enters the log in one transaction. So one statement sees each end in one of the two. Gives one
+    // row at least. The limit is no parameter: the planner would take it for a tenth of the table.
+    private static final String MISSING_ENDS = """
+            WITH ends AS (%s),
+            missing AS (
+                SELECT e.stream, e.sequence, coalesce(l.hash, '') AS stored, e.hash
+                FROM ends e LEFT JOIN audit_events l ON l.stream = e.stream AND l.sequence = e.sequence
+                WHERE l.hash IS DISTINCT FROM e.hash
+                    AND NOT EXISTS (SELECT FROM audit_outbox o
+                        WHERE o.stream = e.stream AND o.sequence = e.sequence AND o.hash = e.hash)
+                    AND NOT EXISTS (SELECT FROM audit_alarms a WHERE a.kind = 'missing'
+                        AND a.stream = e.stream AND a.sequence = e.sequence AND a.found_hash = e.hash))
+            SELECT (SELECT max(place) FROM ends), m.stream, m.sequence, m.stored, m.hash
+            FROM (SELECT 1) AS one LEFT JOIN missing m ON true
+            """;
+    private static final String MISSING_EXECUTION_ENDS = MISSING_ENDS.formatted("""
+            SELECT id AS place, 'execution/' || id AS stream, audit_sequence AS sequence, audit_hash AS hash
+            FROM executions WHERE id > $1 ORDER BY id LIMIT %d
+            """.formatted(ENDS_AT_ONCE));
+    private static final String MISSING_CONTROL_ENDS = MISSING_ENDS.formatted("""
+            SELECT stream AS place, stream, sequence, hash
+            FROM audit_stream_heads WHERE stream > $1 AND hash IS NOT NULL ORDER BY stream LIMIT %d
+            """.formatted(ENDS_AT_ONCE));
+
     // Places that a range may span without a record of the batch.
     private static final long RANGE_GAP_MAX = 8;
 
@@ -79,6 +117,23 @@ final class PgAuditLog {
      * @param outboxBytes their bytes
      */
     record Stored(int stored, List<Alarm> alarms, long outboxRows, long outboxBytes) {}
+
+    /**
+     * How far the log was compared with where the writers of streams stand.
+     *
+     * @param execution the last one, and empty text before the first
+     * @param control the last stream, likewise
+     */
+    record EndsChecked(String execution, String control) {
+        static final EndsChecked NOTHING = new EndsChecked("", "");
+    }
+
+    /**
+     * What a look at some streams' ends found.
+     *
+     * @param upTo where the next look goes on; from the first again after the last
+     */
+    record Ends(EndsChecked upTo, List<Alarm> alarms) {}
 
     private record Key(String stream, long sequence) {}
 
@@ -107,6 +162,45 @@ final class PgAuditLog {
                 .execute()
                 .chain(() -> pool.query(OPEN_ALARMS).execute())
                 .map(rows -> rows.iterator().next().getLong(0));
+    }
+
+    /** Looks whether the log has the ends of some more streams of each kind; raises alarms. */
+    Uni<Ends> checkEnds(EndsChecked after) {
+        return missing(MISSING_EXECUTION_ENDS, after.execution())
+                .chain(executions -> missing(MISSING_CONTROL_ENDS, after.control())
+                        .chain(control -> raised(both(alarms(executions), alarms(control)))
+                                .map(alarms -> new Ends(new EndsChecked(place(executions), place(control)), alarms))));
+    }
+
+    private Uni<RowSet<Row>> missing(String sql, String after) {
+        return pool.preparedQuery(sql).execute(Tuple.of(after));
+    }
+
+    private static String place(RowSet<Row> missing) {
+        String place = missing.iterator().next().getString(0);
+        return place == null ? "" : place;
+    }
+
+    private static List<Alarm> alarms(RowSet<Row> missing) {
+        List<Alarm> alarms = new ArrayList<>();
+        for (Row row : missing) {
+            if (row.getString(1) != null) {
+                alarms.add(new Alarm(
+                        Alarm.Kind.MISSING,
+                        row.getString(1),
+                        row.getLong(2),
+                        row.getString(3),
+                        row.getString(4),
+                        "the stream's last record is not in the log"));
+            }
+        }
+        return alarms;
+    }
+
+    private Uni<List<Alarm>> raised(List<Alarm> alarms) {
+        return alarms.isEmpty()
+                ? Uni.createFrom().item(alarms)
+                : pool.withTransaction(transaction -> raise(transaction, alarms));
     }
 
     private static Uni<Stored> store(SqlConnection transaction, List<LogEntry> entries, List<Alarm> unreadable) {
@@ -249,16 +343,7 @@ final class PgAuditLog {
         if (alarms.isEmpty()) {
             return Uni.createFrom().item(alarms);
         }
-        for (Alarm alarm : alarms) {
-            LOG.errorf(
-                    "audit integrity alarm: %s at %s %d: %s (stored %s, found %s)",
-                    alarm.kind().wireName(),
-                    alarm.stream(),
-                    alarm.sequence(),
-                    alarm.detail(),
-                    alarm.storedHash(),
-                    alarm.foundHash());
-        }
+        say(alarms);
         Tuple columns = Tuple.tuple();
         columns.addArrayOfString(column(alarms, alarm -> alarm.kind().wireName()));
         columns.addArrayOfString(column(alarms, Alarm::stream));
@@ -266,7 +351,36 @@ final class PgAuditLog {
         columns.addArrayOfString(column(alarms, Alarm::storedHash));
         columns.addArrayOfString(column(alarms, Alarm::foundHash));
         columns.addArrayOfString(column(alarms, Alarm::detail));
+        columns.addLong(ALARMS_KEPT_MAX);
         return transaction.preparedQuery(ALARM).execute(columns).replaceWith(alarms);
+    }
+
+    /** One line for each, but of what may be many one for all. */
+    private static void say(List<Alarm> alarms) {
+        sayOne(Alarm.Kind.UNREADABLE, alarms);
+        sayOne(Alarm.Kind.MISSING, alarms);
+        for (Alarm alarm : alarms) {
+            if (alarm.kind() != Alarm.Kind.UNREADABLE && alarm.kind() != Alarm.Kind.MISSING) {
+                LOG.errorf(
+                        "audit integrity alarm: %s at %s %d: %s (stored %s, found %s)",
+                        alarm.kind().wireName(),
+                        alarm.stream(),
+                        alarm.sequence(),
+                        alarm.detail(),
+                        alarm.storedHash(),
+                        alarm.foundHash());
+            }
+        }
+    }
+
+    private static void sayOne(Alarm.Kind kind, List<Alarm> alarms) {
+        List<Alarm> of = alarms.stream().filter(alarm -> alarm.kind() == kind).toList();
+        if (!of.isEmpty()) {
+            Alarm first = of.getFirst();
+            LOG.errorf(
+                    "audit integrity alarm: %d times %s, first at %s %d: %s (%s)",
+                    of.size(), kind.wireName(), first.stream(), first.sequence(), first.detail(), first.foundHash());
+        }
     }
 
     /** An execution's first record names the capability; queries by it want the whole execution. */

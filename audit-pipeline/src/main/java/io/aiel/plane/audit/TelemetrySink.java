@@ -3,6 +3,7 @@ package io.aiel.plane.audit;
 import io.vertx.mutiny.sqlclient.Pool;
 import io.vertx.mutiny.sqlclient.Row;
 import io.vertx.mutiny.sqlclient.Tuple;
+import io.vertx.sqlclient.DatabaseException;
 import java.time.Duration;
 import java.time.LocalDate;
 import java.time.ZoneOffset;
@@ -46,8 +47,14 @@ public final class TelemetrySink implements AutoCloseable {
                     max_rss_bytes = greatest(u.max_rss_bytes, excluded.max_rss_bytes))
             SELECT execution FROM fresh
             """;
-    // A summary that comes later than this counts twice; a record is published again for days at most.
-    private static final String FORGET = "DELETE FROM usage_executions WHERE day < current_date - 30";
+    // A summary that comes later than this counts twice; a record is published again for days at most. In parts, as a
+    // busy day is more
+    // than a statement may take time for.
+    private static final String FORGET = """
+            DELETE FROM usage_executions WHERE execution IN
+                (SELECT execution FROM usage_executions WHERE day < current_date - 30 ORDER BY day LIMIT $1)
+            """;
+    private static final int FORGOTTEN_AT_ONCE = 10_000;
 
     // Nobody waits for a day's sums, and a message is small: in a shorter time not many come.
     private static final Duration GATHER = Duration.ofMillis(250);
@@ -64,7 +71,7 @@ public final class TelemetrySink implements AutoCloseable {
      * What the sink is doing.
      *
      * @param counted executions added since the start
-     * @param unreadable messages since the start that are no usage summary
+     * @param unreadable messages since the start that are no usage summary, or that PostgreSQL refuses
      * @param trouble why it does not get on, if so
      */
     public record Status(long counted, long unreadable, Optional<String> trouble) {}
@@ -104,10 +111,34 @@ public final class TelemetrySink implements AutoCloseable {
                 LOG.warnf("%s/%d %d: %s", message.topic(), message.partition(), message.offset(), e.getMessage());
             }
         }
-        if (!summaries.isEmpty()) {
-            add(summaries);
-        }
+        addAll(summaries);
         forgetOnceADay();
+    }
+
+    /** Adds all in one statement; when PostgreSQL refuses one for what is in it, by halves, until that one is alone. */
+    private void addAll(List<UsageSummary> summaries) {
+        if (summaries.isEmpty()) {
+            return;
+        }
+        try {
+            add(summaries);
+        } catch (DatabaseException e) {
+            if (!DataErrors.is(e)) {
+                throw e;
+            }
+            addParts(summaries, e);
+        }
+    }
+
+    private void addParts(List<UsageSummary> summaries, DatabaseException refused) {
+        if (summaries.size() == 1) {
+            unreadable.increment();
+            LOG.warnf("a usage summary is passed over: PostgreSQL refuses it with SQLSTATE %s", refused.getSqlState());
+        } else {
+            int half = summaries.size() / 2;
+            addAll(summaries.subList(0, half));
+            addAll(summaries.subList(half, summaries.size()));
+        }
     }
 
     private void add(List<UsageSummary> summaries) {
@@ -141,8 +172,14 @@ public final class TelemetrySink implements AutoCloseable {
     private void forgetOnceADay() {
         LocalDate today = LocalDate.now(ZoneOffset.UTC);
         if (!today.equals(forgottenOn)) {
-            pool.query(FORGET).execute().await().atMost(settings.queryTimeout());
-            forgottenOn = today;
+            int forgotten = pool.preparedQuery(FORGET)
+                    .execute(Tuple.of((long) FORGOTTEN_AT_ONCE))
+                    .await()
+                    .atMost(settings.queryTimeout())
+                    .rowCount();
+            if (forgotten < FORGOTTEN_AT_ONCE) {
+                forgottenOn = today;
+            }
         }
     }
 }

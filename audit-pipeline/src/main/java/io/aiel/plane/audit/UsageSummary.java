@@ -23,6 +23,11 @@ public record UsageSummary(
     private static final JsonFactory JSON = new JsonFactory();
     private static final int WORD_CHARACTERS_MAX = 64;
     private static final int MESSAGE_CHARACTERS_EXPECTED = 512;
+    private static final Instant TIME_MIN = Instant.parse("2000-01-01T00:00:00Z");
+    private static final Instant TIME_MAX = Instant.parse("3000-01-01T00:00:00Z");
+    // 31 years and a pebibyte: beyond what an execution uses, and so far below a bigint that many add up.
+    private static final long TIME_MS_MAX = 1_000_000_000_000L;
+    private static final long RSS_BYTES_MAX = 1L << 50;
 
     /** The summary of an {@code execution.finished} record. */
     static UsageSummary ofFinished(String canonical) {
@@ -83,14 +88,28 @@ public record UsageSummary(
         checkWord("workspace", summary.workspace, true);
         checkWord("project", summary.project, true);
         checkWord("status", summary.status, false);
+        checkNumber("cpu_ms", summary.usage.cpuMs(), TIME_MS_MAX);
+        checkNumber("wall_ms", summary.usage.wallMs(), TIME_MS_MAX);
+        checkNumber("max_rss_bytes", summary.usage.maxRssBytes(), RSS_BYTES_MAX);
         return summary;
     }
 
     private static Instant time(String text) {
         try {
-            return Instant.parse(text);
+            Instant time = Instant.parse(text);
+            // Columns hold less than Java; no summary of ours is of another millennium.
+            if (time.isBefore(TIME_MIN) || !time.isBefore(TIME_MAX)) {
+                throw new IllegalArgumentException("not a usage summary: time is out of range");
+            }
+            return time;
         } catch (DateTimeParseException e) {
             throw new IllegalArgumentException("not a usage summary", e);
+        }
+    }
+
+    private static void checkNumber(String name, long number, long max) {
+        if (number > max) {
+            throw new IllegalArgumentException("not a usage summary: " + name + " is out of range");
         }
     }
 

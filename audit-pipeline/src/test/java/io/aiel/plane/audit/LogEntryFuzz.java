@@ -28,6 +28,10 @@ public final class LogEntryFuzz {
         require(entry.time().getYear() >= 2000 && entry.time().getYear() <= 9999, "a time that columns hold");
         require(entry.canonical().indexOf('\0') < 0 && entry.canonical().indexOf('\n') < 0, "one line without NUL");
         require(entry.stream().length() <= 200 && entry.type().length() <= 200, "bounded columns");
+        String capability = entry.capability();
+        require(
+                capability == null || capability.getBytes(StandardCharsets.UTF_8).length <= 2_000,
+                "a capability that an index entry holds");
         require(documents(entry.canonical()) == 1, "one record is one document");
     }
 

@@ -58,6 +58,25 @@ class UsageSummaryTest {
         assertThatThrownBy(() -> UsageSummary.parse(bytes(message))).isInstanceOf(IllegalArgumentException.class);
     }
 
+    /** Columns hold no more, or not many of them. Seen failing with the checks taken out. */
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "\"time\":\"+999999999-03-04T05:06:07Z\"",
+                "\"time\":\"-200000-03-04T05:06:07Z\"",
+                "\"cpu_ms\":9223372036854775807",
+                "\"cpu_ms\":1000000000001",
+                "\"wall_ms\":1000000000001",
+                "\"max_rss_bytes\":9223372036854775807",
+            })
+    void refusesTimesAndNumbersOutOfRange(String member) {
+        String name = member.substring(0, member.indexOf(':'));
+        String changed = MESSAGE.replaceAll(name + ":(\"[^\"]*\"|-?[0-9]+)", member);
+        assertThat(changed).isNotEqualTo(MESSAGE);
+
+        assertThatThrownBy(() -> UsageSummary.parse(bytes(changed))).hasMessageContaining("out of range");
+    }
+
     @ParameterizedTest
     @ValueSource(
             strings = {

@@ -126,6 +126,9 @@ class AuditAssembly {
                         "plane.audit.integrity.alarms", sink, s -> s.status().alarms())
                 .description("Things that must never happen to the log and did")
                 .register(metrics);
+        FunctionCounter.builder("plane.audit.set.aside", sink, s -> s.status().setAside())
+                .description("Messages of the audit topic that are no record, or that PostgreSQL refuses")
+                .register(metrics);
         Gauge.builder("plane.audit.integrity.alarms.open", sink, s -> s.status().openAlarms())
                 .description("Integrity alarms that nobody has resolved")
                 .register(metrics);

@@ -1,5 +1,6 @@
 package io.aiel.plane.gateway.execution;
 
+import io.smallrye.mutiny.Uni;
 import io.vertx.mutiny.sqlclient.Pool;
 import io.vertx.mutiny.sqlclient.SqlConnection;
 import io.vertx.pgclient.PgConnection;
@@ -45,7 +46,12 @@ public final class QueueListener {
         if (!state.compareAndSet(State.IDLE, State.CONNECTING)) {
             return;
         }
-        pool.getConnection().ifNoItem().after(timeout).fail().subscribe().with(this::connected, this::failed);
+        Uni<SqlConnection> coming = pool.getConnection().memoize().indefinitely();
+        coming.ifNoItem().after(timeout).fail().subscribe().with(this::connected, failure -> {
+            // One that comes when it is not waited for any more goes back: the pool would miss it for ever.
+            coming.subscribe().with(SqlConnection::closeAndForget, _ -> {});
+            failed(failure);
+        });
     }
 
     private void connected(SqlConnection one) {

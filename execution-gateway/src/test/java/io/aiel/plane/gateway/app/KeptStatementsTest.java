@@ -45,6 +45,23 @@ class KeptStatementsTest {
         }
     }
 
+    /** Those that {@link DatabaseLimitsTest} shows to be good; here that the server's pool has them. */
+    @Test
+    void hasTheLimitsThatPostgresKeepsWhenThisHostIsGone() {
+        var limits = pool.query(
+                        "select current_setting('idle_in_transaction_session_timeout'), current_setting('lock_timeout'),"
+                                + " current_setting('statement_timeout'), current_setting('client_connection_check_interval')")
+                .execute()
+                .await()
+                .atMost(LIMIT)
+                .iterator()
+                .next();
+        assertThat(limits.getString(0)).isEqualTo("30s");
+        assertThat(limits.getString(1)).isEqualTo("40s");
+        assertThat(limits.getString(2)).isEqualTo("1min");
+        assertThat(limits.getString(3)).isEqualTo("10s");
+    }
+
     @Test
     void keepsThePreparedStatementsThatAreAlwaysTheSame() {
         assertThat(plansUsed(padded(2_500, "kept"), "kept")).isEqualTo(2);

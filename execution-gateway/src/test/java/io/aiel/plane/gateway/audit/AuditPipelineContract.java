@@ -18,6 +18,7 @@ import io.aiel.plane.vocabulary.PrincipalId;
 import io.aiel.plane.vocabulary.TenantId;
 import io.smallrye.mutiny.Uni;
 import io.vertx.mutiny.sqlclient.Row;
+import io.vertx.mutiny.sqlclient.SqlConnection;
 import java.nio.charset.StandardCharsets;
 import java.time.Clock;
 import java.time.Duration;
@@ -32,6 +33,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.apache.kafka.clients.admin.Admin;
@@ -234,9 +236,14 @@ abstract class AuditPipelineContract {
                 .isEqualTo("broken_chain");
     }
 
+    /** Seen failing, as it was retried without end, with the capability's bytes not counted and the halving of batches taken out. */
     @Test
     void goesOnAfterMessagesThatAreNoRecords() throws Exception {
         List<AuditRecord> records = executions.succeeded();
+        String capability = new java.util.Random(7)
+                .ints(1_000, 0x4e00, 0x9fa5)
+                .collect(StringBuilder::new, StringBuilder::appendCodePoint, StringBuilder::append)
+                .toString();
         makeTopics();
         AuditSink sink = servers.sink(outbox);
 
@@ -246,12 +253,186 @@ abstract class AuditPipelineContract {
                 "{}",
                 records.getFirst().canonical().replace("greet", "gr\u001b[2Jeet"),
                 records.getFirst().canonical().replace("\"tenant\":\"ten_", "\"tenant\":\"ten_\\u0000"),
+                records.getFirst().canonical().replace("tool:greet", capability), // more than an index entry holds
+                records.getFirst().canonical().replace("execution/exec_", "another/exec_"),
+                records.getFirst().canonical().replace("execution/exec_", "a".repeat(900_000)),
+                records.getFirst().canonical().replace("000000000000001", "999999999999999999"),
                 records.getFirst().canonical()));
 
         AuditServers.until("the good one is stored", () -> sink.status().stored() == 1);
-        AuditServers.until("five alarms are open", () -> sink.status().openAlarms() == 5);
+        AuditServers.until("nine alarms are open", () -> sink.status().openAlarms() == 9);
+        assertThat(sink.status().setAside()).isEqualTo(9);
         assertThat(servers.count("SELECT count(*) FROM audit_alarms WHERE kind = 'unreadable'"))
-                .isEqualTo(5);
+                .isEqualTo(9);
+        assertThat(sink.status().trouble()).isEmpty();
+    }
+
+    /**
+     * What PostgreSQL refuses here stands for what nobody thought of. A record of ours among it is not lost: its row stays in the
+     * outbox, the gap is shown, and it is taken when it comes again. Seen failing with the halving taken out: nothing is stored then.
+     */
+    @Test
+    void setsAsideWhatTheDatabaseRefusesAndLosesNoRecordByThat() {
+        servers.execute("ALTER TABLE audit_events ADD CONSTRAINT refused CHECK (sequence <> 2)");
+        List<AuditRecord> written = write(20);
+        servers.relay(outbox, Duration.ofSeconds(1));
+        AuditSink sink = servers.sink(outbox);
+
+        AuditServers.until("the others are stored", () -> sink.status().stored() == 60);
+        AuditServers.until("gaps are open", () -> servers.count(openAlarms("gap")) == 20);
+        AuditServers.until("the refused are told", () -> servers.count(openAlarms("unreadable")) >= 20);
+        assertThat(servers.count("SELECT count(*) FROM audit_outbox")).isEqualTo(20);
+        assertThat(servers.rows("SELECT DISTINCT detail FROM audit_alarms WHERE kind = 'unreadable'"))
+                .singleElement()
+                .satisfies(row -> assertThat(row.getString(0)).isEqualTo("PostgreSQL refuses it with SQLSTATE 23514"));
+
+        servers.execute("ALTER TABLE audit_events DROP CONSTRAINT refused");
+
+        AuditServers.until("the outbox is empty", () -> servers.count("SELECT count(*) FROM audit_outbox") == 0);
+        assertLogHolds(written);
+        AuditServers.until("no gap is open", () -> servers.count(openAlarms("gap")) == 0);
+    }
+
+    /** Seen failing with the condition on their number taken out. */
+    @Test
+    void keepsNoMoreThanABoundedNumberOfAlarmsForMessagesThatAreNoRecords() throws Exception {
+        makeTopics();
+        servers.execute("INSERT INTO audit_alarms (kind, stream, sequence, stored_hash, found_hash, detail)"
+                + " SELECT 'unreadable', 'topic/0', n, '', '', '' FROM generate_series(1, 10000) AS n");
+        AuditSink sink = servers.sink(outbox);
+
+        send(List.of("not json"));
+        AuditServers.until("it is counted", () -> sink.status().setAside() == 1);
+        assertThat(servers.count(openAlarms("unreadable"))).isEqualTo(10_000);
+
+        servers.execute("UPDATE audit_alarms SET resolved_at = now()");
+        send(List.of("not json either"));
+        AuditServers.until("it is kept", () -> servers.count(openAlarms("unreadable")) == 1);
+    }
+
+    /**
+     * What a database administrator drops from the log alone. Seen failing with the comparison of hashes, with that of executions and with that
+     * of control streams taken out, one at a time.
+     */
+    @Test
+    void raisesAnAlarmForAStreamWhoseEndIsDroppedFromTheLog() {
+        ControlAudit audit = new ControlAudit(executions.codec, outbox);
+        servers.pool
+                .withTransaction(transaction -> audit.record(
+                        transaction,
+                        executions.context(PrincipalId.create()),
+                        new AuditEvent.ControlChanged("project.created", "p", Map.of())))
+                .await()
+                .atMost(AuditServers.LIMIT);
+        List<String> streams = new ArrayList<>();
+        for (int i = 0; i < 4; i++) {
+            List<AuditRecord> records = executions.succeeded();
+            append(records);
+            admit(records.getLast());
+            streams.add(records.getLast().stream());
+        }
+        intoLog();
+        String control = "control/" + executions.tenant;
+        AuditServers.until("the outbox is empty", () -> servers.count("SELECT count(*) FROM audit_outbox") == 0);
+        servers.execute("DELETE FROM audit_events WHERE stream = '" + streams.get(0) + "' AND sequence = 4");
+        servers.execute("DELETE FROM audit_events WHERE stream IN ('" + streams.get(1) + "', '" + control + "')");
+        servers.execute("UPDATE audit_events SET hash = 'x' WHERE stream = '" + streams.get(2) + "' AND sequence = 4");
+
+        AuditSink sink = servers.sink(outbox);
+
+        AuditServers.until("four alarms are open", () -> sink.status().openAlarms() == 4);
+        assertThat(
+                        servers
+                                .rows("SELECT stream, sequence, stored_hash FROM audit_alarms WHERE kind = 'missing'")
+                                .stream()
+                                .map(row -> row.getString(0) + " " + row.getLong(1) + " " + row.getString(2)))
+                .containsExactlyInAnyOrder(
+                        streams.get(0) + " 4 ", streams.get(1) + " 4 ", streams.get(2) + " 4 x", control + " 1 ");
+    }
+
+    /** Each end is in the outbox or in the log, and one look sees both. Seen failing with the outbox not looked at. */
+    @Test
+    void raisesNoneForAStreamWhoseEndIsOnItsWayIntoTheLog() {
+        for (int i = 0; i < 20; i++) {
+            List<AuditRecord> records = executions.succeeded();
+            append(records);
+            admit(records.getLast());
+        }
+        AuditRecord nowhere = executions.succeeded().getLast();
+        admit(nowhere);
+
+        AuditSink sink = servers.sink(outbox);
+
+        AuditServers.until("it has looked", () -> sink.status().openAlarms() > 0);
+        assertThat(servers.rows("SELECT stream FROM audit_alarms"))
+                .singleElement()
+                .satisfies(alarm -> assertThat(alarm.getString(0)).isEqualTo(nowhere.stream()));
+    }
+
+    /** A look takes in a thousand. Seen failing when each begins at the first stream again. */
+    @Test
+    void looksAtTheEndsOfAllStreamsInTurn() {
+        admit(executions.succeeded().getLast());
+        servers.execute("""
+                INSERT INTO executions (id, tenant, workspace, project, snapshot_digest, snapshot_id, bundle, action, principal, request_id,
+                                        traceparent, timeout_ms, status, decision_id, policy_digest, incarnation, requested_at, finished_at,
+                                        audit_sequence, audit_hash)
+                SELECT 'exec_' || n, tenant, workspace, project, snapshot_digest, snapshot_id, bundle, action, principal, request_id,
+                       traceparent, timeout_ms, status, decision_id, policy_digest, incarnation, requested_at, finished_at,
+                       audit_sequence, audit_hash
+                FROM executions, generate_series(1, 1000) AS n
+                """);
+
+        AuditSink sink = servers.sink(outbox);
+
+        AuditServers.until("all are found", () -> sink.status().openAlarms() == 1_001);
+    }
+
+    /** The row of an execution, as far as it is about where its stream stands. */
+    private void admit(AuditRecord last) {
+        servers.execute("""
+                INSERT INTO executions (id, tenant, workspace, project, snapshot_digest, snapshot_id, bundle, action, principal, request_id,
+                                        traceparent, timeout_ms, status, decision_id, policy_digest, incarnation, requested_at, finished_at,
+                                        audit_sequence, audit_hash)
+                VALUES ('%s', '%s', 'w', 'p', 'd', 's', 'b', 'a', 'p', 'r', 't', 1, 'succeeded', 'd', 'p', 'i', now(), now(), %d, '%s')
+                """.formatted(
+                        last.stream().substring("execution/".length()), last.tenant(), last.sequence(), last.hash()));
+    }
+
+    private static String openAlarms(String kind) {
+        return "SELECT count(*) FROM audit_alarms WHERE resolved_at IS NULL AND kind = '" + kind + "'";
+    }
+
+    @Test
+    void forgetsInPartsWhichExecutionsOfOldDaysWereCounted() {
+        servers.execute("INSERT INTO usage_executions (execution, day)"
+                + " SELECT 'exec_' || n, current_date - 40 FROM generate_series(1, 15000) AS n");
+        servers.relay(outbox);
+        var telemetry = servers.telemetrySink(_ -> {});
+        String old = "SELECT count(*) FROM usage_executions WHERE day < current_date - 30";
+
+        write(1);
+        AuditServers.until("some are forgotten", () -> servers.count(old) == 5_000);
+        write(1);
+        AuditServers.until("all are forgotten", () -> servers.count(old) == 0);
+
+        assertThat(telemetry.status().trouble()).isEmpty();
+        AuditServers.until("the new are counted", () -> telemetry.status().counted() == 2);
+        assertThat(servers.count("SELECT count(*) FROM usage_executions")).isEqualTo(2);
+    }
+
+    /** The constraint stands for what nobody thought of, such as a sum that a column does not hold. Seen failing with the halving taken out. */
+    @Test
+    void passesOverUsageThatTheDatabaseRefuses() throws Exception {
+        List<AuditRecord> written = write(2);
+        servers.execute("ALTER TABLE usage_executions ADD CONSTRAINT refused CHECK (execution <> '"
+                + written.getFirst().stream().substring("execution/".length()) + "')");
+        servers.relay(outbox);
+
+        var telemetry = servers.telemetrySink(_ -> {});
+
+        AuditServers.until("the other is counted", () -> telemetry.status().counted() == 1);
+        AuditServers.until("the refused is told", () -> telemetry.status().unreadable() == 1);
     }
 
     /** Seen failing with the search for overdue rows taken out. */
@@ -281,6 +462,30 @@ abstract class AuditPipelineContract {
         AuditServers.until("the second is active", () -> second.status().active());
         write(2);
         AuditServers.until("the second publishes", () -> second.status().published() == 8);
+    }
+
+    /** Seen failing with the late connections not given back: the relay had one, and its tries in vain kept the others. */
+    @Test
+    void keepsNoConnectionThatItWaitedForInVain() {
+        List<SqlConnection> held = connections(AuditServers.CONNECTIONS);
+        OutboxRelay relay = servers.impatientRelay(outbox);
+        AuditServers.until(
+                "it gives up", () -> relay.status().trouble().orElse("").contains("Timeout"));
+        LockSupport.parkNanos(Duration.ofSeconds(1).toNanos()); // more tries, half a second apart at most
+        held.forEach(connection -> connection.close().await().atMost(AuditServers.LIMIT));
+
+        AuditServers.until("it is active", () -> relay.status().active());
+
+        connections(AuditServers.CONNECTIONS - 1)
+                .forEach(connection -> connection.close().await().atMost(AuditServers.LIMIT));
+    }
+
+    private List<SqlConnection> connections(int howMany) {
+        List<SqlConnection> connections = new ArrayList<>();
+        for (int i = 0; i < howMany; i++) {
+            connections.add(servers.pool.getConnection().await().atMost(AuditServers.LIMIT));
+        }
+        return connections;
     }
 
     @Test

@@ -25,6 +25,7 @@ import org.flywaydb.core.Flyway;
 /** A schema of its own with the real tables, topics of their own, and pipelines on them; closes what it made. */
 final class AuditServers implements AutoCloseable {
     static final Duration LIMIT = Duration.ofSeconds(60);
+    static final int CONNECTIONS = 10;
 
     final Pool pool;
     final String auditTopic;
@@ -45,7 +46,7 @@ final class AuditServers implements AutoCloseable {
                 .migrate();
         vertx = Vertx.vertx();
         pool = Pool.newInstance(PgBuilder.pool()
-                .with(new PoolOptions().setMaxSize(10))
+                .with(new PoolOptions().setMaxSize(CONNECTIONS))
                 .connectingTo(
                         PgConnectOptions.fromUri(withoutParameters(jdbcUrl).substring("jdbc:".length()))
                                 .setUser(user)
@@ -88,7 +89,16 @@ final class AuditServers implements AutoCloseable {
         return relay(outbox, republishAfter, telemetryTopic);
     }
 
+    /** A relay that waits for the database for 100 ms. */
+    OutboxRelay impatientRelay(PgOutbox outbox) {
+        return relay(outbox, Duration.ofMinutes(10), telemetryTopic, Duration.ofMillis(100));
+    }
+
     private OutboxRelay relay(PgOutbox outbox, Duration republishAfter, String telemetry) {
+        return relay(outbox, republishAfter, telemetry, Duration.ofSeconds(10));
+    }
+
+    private OutboxRelay relay(PgOutbox outbox, Duration republishAfter, String telemetry, Duration queryTimeout) {
         OutboxRelay relay = new OutboxRelay(
                 pool,
                 outbox,
@@ -99,7 +109,7 @@ final class AuditServers implements AutoCloseable {
                         200,
                         Duration.ofMillis(50),
                         Duration.ofSeconds(4),
-                        Duration.ofSeconds(10),
+                        queryTimeout,
                         Duration.ofMillis(50),
                         Duration.ofMillis(500),
                         republishAfter,
