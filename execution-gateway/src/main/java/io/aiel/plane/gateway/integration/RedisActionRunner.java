@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.aiel.plane.hydrator.egress.CheckedResolver;
+import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.Uni;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
@@ -133,7 +134,7 @@ final class RedisActionRunner implements ActionRunner, AutoCloseable {
             }
             case "redis.hgetall" -> {
                 String key = key(request, params.path("key"));
-                yield (link, _) -> scan(link, key, "0", new LinkedHashMap<>());
+                yield (link, _) -> scan(link, key);
             }
             case "redis.hset" -> hset(request);
             case "redis.hdel" -> {
@@ -225,26 +226,46 @@ final class RedisActionRunner implements ActionRunner, AutoCloseable {
         };
     }
 
-    /** The fields of a hash, some at a time, until there are no more or as many as a result may have. */
-    private Uni<ObjectNode> scan(RedisLink link, String key, String cursor, Map<String, String> fields) {
-        return one(link, RedisCommand.of(RedisCommand.Word.HSCAN, key, cursor, "COUNT", FIELDS_AT_ONCE))
-                .chain(reply -> {
-                    if (!(reply instanceof RedisReply.Items(var parts)
-                            && parts.size() == 2
-                            && parts.getFirst() instanceof RedisReply.Bytes(var next)
-                            && parts.getLast() instanceof RedisReply.Items(var pairs)
-                            && pairs.size() % 2 == 0)) {
-                        throw new RedisReplies.Invalid("a part of a hash is not what it should be");
-                    }
-                    for (int i = 0; i < pairs.size(); i += 2) {
-                        fields.put(utf8(pairs.get(i)), utf8(pairs.get(i + 1)));
-                    }
-                    ObjectNode found = cut(fields);
-                    boolean more = !next.toString(StandardCharsets.UTF_8).equals("0");
-                    return more && !found.path("truncated").asBoolean()
-                            ? scan(link, key, next.toString(StandardCharsets.UTF_8), fields)
-                            : Uni.createFrom().item(found);
-                });
+    /**
+     * The fields of a hash, some at a time, until there are no more or as many as a result may have. Part after part, not each within the one
+     * before: a server can go on without end, and whoever stops waiting then has to get through all of them.
+     */
+    private Uni<ObjectNode> scan(RedisLink link, String key) {
+        return Multi.createBy()
+                .repeating()
+                .uni(
+                        Scan::new,
+                        scan -> one(link, RedisCommand.of(RedisCommand.Word.HSCAN, key, scan.cursor, "COUNT", FIELDS_AT_ONCE))
+                                .map(reply -> part(scan, reply)))
+                .whilst(part -> part.more)
+                .collect()
+                .last()
+                .map(part -> part.found);
+    }
+
+    /** How far a scan is; used by one part after the other. */
+    private static final class Scan {
+        private final Map<String, String> fields = new LinkedHashMap<>();
+        private String cursor = "0";
+    }
+
+    /** What there is after a part. */
+    private record Part(ObjectNode found, boolean more) {}
+
+    private Part part(Scan scan, RedisReply reply) {
+        if (!(reply instanceof RedisReply.Items(var parts)
+                && parts.size() == 2
+                && parts.getFirst() instanceof RedisReply.Bytes(var next)
+                && parts.getLast() instanceof RedisReply.Items(var pairs)
+                && pairs.size() % 2 == 0)) {
+            throw new RedisReplies.Invalid("a part of a hash is not what it should be");
+        }
+        for (int i = 0; i < pairs.size(); i += 2) {
+            scan.fields.put(utf8(pairs.get(i)), utf8(pairs.get(i + 1)));
+        }
+        scan.cursor = next.toString(StandardCharsets.UTF_8);
+        ObjectNode found = cut(scan.fields);
+        return new Part(found, !scan.cursor.equals("0") && !found.path("truncated").asBoolean());
     }
 
     private ObjectNode cut(Map<String, String> fields) {

@@ -532,11 +532,12 @@ class RedisActionRunnerTest {
         assertThat(refused(result).code()).isEqualTo("answer_too_large");
     }
 
+    /** Seen to fail, and its call never to end, with each part asked for within the one before: the stack did not reach to give up so many. */
     @Test
     void endsAScanThatNeverEnds() {
         // Always one more part, always the same field: a hash that no server has.
         ActionResult result = against(
-                saying("*2\r\n$1\r\n7\r\n*2\r\n$1\r\nf\r\n$1\r\nv\r\n"), "redis.hgetall", GET, Duration.ofMillis(300));
+                saying("*2\r\n$1\r\n7\r\n*2\r\n$1\r\nf\r\n$1\r\nv\r\n"), "redis.hgetall", GET, Duration.ofSeconds(2));
 
         assertThat(refused(result).code()).isEqualTo("timeout");
     }
