@@ -41,12 +41,9 @@ record LogEntry(
             .build();
     private static final int WORD_CHARACTERS_MAX = 200;
     private static final int CAPABILITY_CHARACTERS_MAX = 1000;
-    // What the codec writes has less; an index entry of PostgreSQL holds 2,704 bytes, and tenant, time and id are in it
-    // too.
+    // What the codec writes has less; an index entry of PostgreSQL holds 2,704 bytes, tenant, time and id among them.
     private static final int CAPABILITY_BYTES_MAX = 2_000;
-    // What the codec writes has less than half of it. Far more could not be stored within a query's limit, and would
-    // come
-    // again for ever.
+    // What the codec writes has less than half of it. Far more could not be stored in time, and would come for ever.
     private static final int MESSAGE_BYTES_MAX = 4 * 1024 * 1024;
     private static final String OF_EXECUTION = "execution/";
     private static final String OF_CONTROL = "control/";

@@ -31,7 +31,8 @@ public final class AuditCodecFuzz {
                 new AuditEvent.AuditRead(text, 1),
                 new AuditEvent.ExecutionDenied(AuditEvents.EXECUTION, text, List.of(text)),
                 new AuditEvent.AccessDenied(text, text, AuditEvents.deny(text, text)))) {
-            AuditRecord record = CODEC.encode(context, event, StreamPosition.start("control/x"), ID);
+            AuditRecord record =
+                    CODEC.encode(context, event, StreamPosition.start("control/" + AuditEvents.TENANT.value()), ID);
             check(record.canonical());
         }
         Optional<String> embedded = EmbeddedJson.canonical(new JsonText(text));

@@ -110,7 +110,7 @@ public final class ExecutionCancellation {
      * what has ended. Called with each heartbeat.
      */
     public Uni<Void> heed() {
-        return stopSuperseded().chain(this::heedWishes);
+        return heedWishes().chain(this::stopSuperseded);
     }
 
     /** Their ends would be dropped, and what they do meanwhile may be done twice. One that has just ended by itself is found too, and hears nothing. */

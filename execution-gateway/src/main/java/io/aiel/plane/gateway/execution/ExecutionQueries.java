@@ -45,20 +45,23 @@ public final class ExecutionQueries {
             Optional<ExecutionId> before,
             int limit) {}
 
+    /** Plans do not know their parameters, so the index of what is asked for seldom needs words of its own. */
+    static String listing(boolean ofOneRequest) {
+        return """
+                select * from executions
+                where tenant = $1 and project = $2
+                    and ($3::text is null or status = $3)
+                    and ($4::text is null or capability_name = $4)
+                    and ($5::text is null or principal = $5)
+                    and ($6::text is null or id < $6)
+                    and %s
+                order by id desc limit $7
+                """.formatted(ofOneRequest ? "request_id = $8" : "$8::text is null");
+    }
+
     /** A page, newest first. */
     public Uni<List<JsonObject>> list(ProjectScope scope, Filter filter) {
-        return pool.preparedQuery("""
-                        select * from executions
-                        where tenant = $1 and project = $2
-                            and ($3::text is null or status = $3)
-                            and ($4::text is null or capability_name = $4)
-                            and ($5::text is null or principal = $5)
-                            and ($6::text is null or id < $6)
-                            and %s
-                        order by id desc limit $7
-                        """.formatted(filter.requestId()
-                        .map(ExecutionQueries::requestCondition)
-                        .orElse("$8::text is null")))
+        return pool.preparedQuery(listing(filter.requestId().isPresent()))
                 .execute(Tuple.from(
                                 List.of(scope.tenant().value(), scope.project().value()))
                         .addValue(filter.status().orElse(null))
@@ -71,13 +74,6 @@ public final class ExecutionQueries {
                 .after(timeout)
                 .fail()
                 .map(ExecutionQueries::documents);
-    }
-
-    /** The index has only the ids that callers chose, and is used where the condition says so in these words. */
-    static String requestCondition(String requestId) {
-        return requestId.startsWith("req_")
-                ? "request_id = $8::text"
-                : "request_id = $8::text and request_id not like 'req\\_%'";
     }
 
     /** One execution; empty when the project has none with this id. */

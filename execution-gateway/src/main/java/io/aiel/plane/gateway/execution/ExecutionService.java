@@ -525,7 +525,7 @@ public final class ExecutionService {
                     if (failure != null) {
                         visit.notAdmitted();
                         if (work.isPresent()) {
-                            return perhapsQueued(run, admission, chain, failure);
+                            return perhapsQueued(run, admission, chain, visit, failure);
                         }
                         live.notBegun(run.id());
                         return answer(admissionFailed(run, failure));
@@ -559,14 +559,15 @@ public final class ExecutionService {
     }
 
     /**
-     * A commit that was not heard is asked for: what is in the queue will run, and its caller must not be told that it does not. Without a key it
-     * must not be there later either, as its caller sends the request again.
+     * A commit that was not heard is asked for: what is in the queue will run, and its caller must not be told that it does not. Without a key of its
+     * caller's it must not be there later either, as the caller sends the request again.
      */
-    private Uni<ExecutionAnswer> perhapsQueued(Run run, Admission admission, AuditChain chain, Throwable failure) {
+    private Uni<ExecutionAnswer> perhapsQueued(
+            Run run, Admission admission, AuditChain chain, Visit visit, Throwable failure) {
         if (Withdrawals.surelyNotAdmitted(failure)) {
             return answer(admissionFailed(run, failure));
         }
-        if (admission.claim().isPresent()) {
+        if (admission.claim().isPresent() && !visit.manner().once()) {
             return positions
                     .apply(run.id())
                     .map(_ -> submissions.queued(run))

@@ -97,6 +97,11 @@ record QueuedExecution(
                         Optional.of(new Digest(row.getString("audit_hash")))));
     }
 
+    /** Whether an attempt may have run. */
+    boolean hasBegun() {
+        return attempt.number() > 1;
+    }
+
     /** Whoever asked, as they may act now. */
     Caller caller(Principal now) {
         String traceId = traceparent.length() >= 35 ? traceparent.substring(3, 35) : "";

@@ -93,7 +93,7 @@ final class QueuedRuns {
         if (service.refuseWhenUnable().isPresent()) {
             return Uni.createFrom().item(Begun.NOT_NOW);
         }
-        Uni<Begun> begun = withdrawals.isDue(queued.id())
+        Uni<Begun> begun = withdrawals.isDue(queued.id()) && !queued.hasBegun()
                 ? end(ends.withdrawn(queued))
                 : entrance.enter(queued.scope().project()).chain(entry -> switch (entry) {
                     case Entry.Refused _ -> Uni.createFrom().item(Begun.NOT_NOW);

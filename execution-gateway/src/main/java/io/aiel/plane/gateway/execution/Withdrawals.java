@@ -10,6 +10,9 @@ import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Function;
 import java.util.function.LongSupplier;
 import org.jboss.logging.Logger;
@@ -33,10 +36,16 @@ final class Withdrawals {
     private static final int AT_ONCE = 4;
     private static final String UNIQUE_VIOLATION = "23505";
 
+    /** It starts or stops, or has as many connections as it may. */
+    private static final Set<String> NOT_LET_IN = Set.of("57P03", "53300");
+
     private final Function<List<JournalEntry>, Uni<List<Boolean>>> write;
     private final Function<Collection<ExecutionId>, Uni<List<QueuedExecution>>> waiting;
     private final QueuedEnds ends;
     private final LongSupplier nanos;
+    /** One that has to wait for the statement that was not heard holds a connection until it need not. */
+    private final Semaphore places = new Semaphore(AT_ONCE);
+
     private final Map<ExecutionId, Unheard> remembered = new LinkedHashMap<>();
 
     private record Unheard(Admission withdrawn, long sinceNanos) {}
@@ -72,22 +81,47 @@ final class Withdrawals {
         return switch (failure) {
             case ExecutionJournal.JournalFull _ -> true;
             case ConnectException _ -> true;
-            // An error is the end of its transaction; that the server is going down can be said of one that has ended.
-            case PgException refused ->
-                !"57P01".equals(refused.getSqlState()) && !"57P02".equals(refused.getSqlState());
+            case PgException refused -> isRolledBack(refused);
             default -> false;
         };
     }
 
     /**
-     * Takes it back, or remembers to. Never fails.
+     * An error ends its transaction, and who is not let in begins none. What else ends a connection, said by PostgreSQL or by a pooler between, can
+     * be said of a transaction that has ended well.
+     */
+    private static boolean isRolledBack(PgException refused) {
+        String state = refused.getSqlState();
+        if (state == null || state.startsWith("08")) {
+            return false;
+        }
+        return "ERROR".equals(refused.getSeverity()) || NOT_LET_IN.contains(state) || state.startsWith("28");
+    }
+
+    /**
+     * Takes it back, or remembers to, at once where many are being taken back. Never fails.
      *
      * @param withdrawn the same admission, ended ({@link Admission#withdrawn})
      */
     Uni<Known> withdraw(Admission withdrawn) {
-        return keepOut(withdrawn).onFailure().recoverWithItem(failure -> {
-            remember(withdrawn, failure);
-            return Known.NOTHING;
+        return Uni.createFrom().deferred(() -> {
+            if (!places.tryAcquire()) {
+                remember(withdrawn, "many are being withdrawn");
+                return Uni.createFrom().item(Known.NOTHING);
+            }
+            AtomicBoolean givenBack = new AtomicBoolean();
+            return keepOut(withdrawn)
+                    .onFailure()
+                    .recoverWithItem(failure -> {
+                        remember(withdrawn, failure.toString());
+                        return Known.NOTHING;
+                    })
+                    .onTermination()
+                    .invoke(() -> {
+                        if (givenBack.compareAndSet(false, true)) {
+                            places.release();
+                        }
+                    });
         });
     }
 
@@ -152,7 +186,7 @@ final class Withdrawals {
     /** It is in the queue after all: ends it, unless it has begun, or was ended by an earlier try that was not heard either. */
     private Uni<Void> end(ExecutionId id) {
         return waiting.apply(List.of(id))
-                .chain(found -> found.isEmpty()
+                .chain(found -> found.isEmpty() || found.getFirst().hasBegun()
                         ? Uni.createFrom().item(List.of(false))
                         : write.apply(List.of(ends.withdrawn(found.getFirst()))))
                 .invoke(effects -> {
@@ -165,7 +199,7 @@ final class Withdrawals {
                 .replaceWithVoid();
     }
 
-    private void remember(Admission withdrawn, Throwable failure) {
+    private void remember(Admission withdrawn, String why) {
         boolean full;
         synchronized (remembered) {
             full = remembered.size() >= REMEMBERED_MAX;
@@ -175,7 +209,7 @@ final class Withdrawals {
         }
         LOG.warnf(
                 "whether %s was queued is not known (%s)%s",
-                withdrawn.id(), failure, full ? "; too many are to be withdrawn already" : "; it will be withdrawn");
+                withdrawn.id(), why, full ? "; too many are to be withdrawn already" : "; it will be withdrawn");
     }
 
     private void forget(ExecutionId id) {

@@ -235,7 +235,10 @@ final class RedisActionRunner implements ActionRunner, AutoCloseable {
                 .repeating()
                 .uni(
                         Scan::new,
-                        scan -> one(link, RedisCommand.of(RedisCommand.Word.HSCAN, key, scan.cursor, "COUNT", FIELDS_AT_ONCE))
+                        scan -> one(
+                                        link,
+                                        RedisCommand.of(
+                                                RedisCommand.Word.HSCAN, key, scan.cursor, "COUNT", FIELDS_AT_ONCE))
                                 .map(reply -> part(scan, reply)))
                 .whilst(part -> part.more)
                 .collect()
@@ -265,7 +268,8 @@ final class RedisActionRunner implements ActionRunner, AutoCloseable {
         }
         scan.cursor = next.toString(StandardCharsets.UTF_8);
         ObjectNode found = cut(scan.fields);
-        return new Part(found, !scan.cursor.equals("0") && !found.path("truncated").asBoolean());
+        return new Part(
+                found, !scan.cursor.equals("0") && !found.path("truncated").asBoolean());
     }
 
     private ObjectNode cut(Map<String, String> fields) {

@@ -240,7 +240,7 @@ public final class ScheduleRunner {
                         caller,
                         request(schedule),
                         Optional.of(schedule.key(now)),
-                        Manner.scheduled(new ScheduledRun(schedule.id(), now))))
+                        Manner.triggered(new ScheduledRun(schedule.id(), now))))
                 .map(Optional::of);
         return store.active(schedule).chain(active -> {
             if (active.isEmpty()) {

@@ -237,6 +237,8 @@ class SubmissionsTest extends ExecutionsOnFakes {
         for (Throwable failure : List.of(
                 new ConnectException("refused"),
                 new PgException("the disk is full", "ERROR", "53100", ""),
+                new PgException("the database system is starting up", "FATAL", "57P03", ""),
+                new PgException("no password", "FATAL", "28P01", ""),
                 new ExecutionJournal.JournalFull(1))) {
             failures.add(failure);
 
@@ -246,6 +248,38 @@ class SubmissionsTest extends ExecutionsOnFakes {
                             refused -> assertThat(refused.code()).isEqualTo(ErrorCode.ADMISSION_UNAVAILABLE));
         }
         assertThat(written).isEmpty();
+    }
+
+    /** Seen failing when whatever PostgreSQL says is taken for a transaction that was rolled back. */
+    @Test
+    void withdrawsWhatMayHaveBeenCommittedWhenTheConnectionEnded() throws Exception {
+        for (PgException failure : List.of(
+                new PgException("terminating connection", "FATAL", "57P01", ""),
+                new PgException("server conn crashed?", "FATAL", "08P01", ""),
+                new PgException("server conn crashed?", "ERROR", "08P01", ""))) {
+            failures.add(failure);
+
+            assertThat(submit(INVOKE)).isInstanceOf(ExecutionAnswer.Refused.class);
+        }
+        assertThat(written)
+                .hasSize(3)
+                .allSatisfy(entry -> assertThat(((Admission) entry).status()).isEqualTo(ExecutionStatus.CANCELLED));
+    }
+
+    /** Seen failing when only the key counts: whoever wants a run now knows none, and asks for another one. */
+    @Test
+    void withdrawsARunThatSomebodyWantedNow() throws Exception {
+        failures.add(new TimeoutException());
+        ScheduledRun run = new ScheduledRun("sched_1", Instant.parse("2026-11-26T10:00:00Z"));
+
+        assertThat(submit(KEYED, Manner.triggered(run)))
+                .isInstanceOfSatisfying(
+                        ExecutionAnswer.Refused.class,
+                        refused -> assertThat(refused.detail()).contains("did not run"));
+        assertThat(written).singleElement().isInstanceOfSatisfying(Admission.class, admission -> {
+            assertThat(admission.status()).isEqualTo(ExecutionStatus.CANCELLED);
+            assertThat(admission.claim()).isEmpty();
+        });
     }
 
     /** Whoever has a key sends the request again under it. */
