@@ -23,6 +23,9 @@ import org.apache.kafka.clients.consumer.ConsumerRecords;
 public final class AuditSink implements AutoCloseable {
     private static final Duration ALARM_CHECK_INTERVAL = Duration.ofSeconds(10);
 
+    /** A gap may close with the next batch; others stay until somebody has looked at them. */
+    private static final Duration OPEN_ALARM_CHECK_INTERVAL = Duration.ofSeconds(1);
+
     // What is asked for in the log is rarely a tenth of a second old.
     private static final Duration GATHER = Duration.ofMillis(100);
 
@@ -166,7 +169,8 @@ public final class AuditSink implements AutoCloseable {
     }
 
     private void checkAlarms(boolean now) {
-        if (now || openAlarms > 0 || System.nanoTime() - alarmsCheckedAt > ALARM_CHECK_INTERVAL.toNanos()) {
+        Duration interval = openAlarms > 0 ? OPEN_ALARM_CHECK_INTERVAL : ALARM_CHECK_INTERVAL;
+        if (now || System.nanoTime() - alarmsCheckedAt > interval.toNanos()) {
             alarmsCheckedAt = System.nanoTime();
             openAlarms = await(log.openAlarms());
         }

@@ -361,7 +361,7 @@ final class Worker {
             deadline.cancel(false);
             grantEgress(null);
             grant.end();
-            usable &= egressSettles();
+            usable = usable && egressSettles();
             current = null;
         }
         spent = !usable;

@@ -7,6 +7,7 @@ import io.aiel.plane.gateway.embedded.EmbeddedPostgres;
 import io.quarkus.runtime.Quarkus;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.io.Reader;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
@@ -17,8 +18,10 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Properties;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
@@ -110,8 +113,7 @@ final class UpCommand implements Callable<Integer> {
                 // alone.
                 settings.put("plane.registry.signing-key", folder.signingKey());
                 settings.put("plane.callbacks.sealing-key", folder.sealingKey());
-                if (System.getenv("PLANE_INTEGRATION_KEK_FILE") == null
-                        && System.getenv("PLANE_INTEGRATION_TRANSIT_URL") == null) {
+                if (!isSet("plane.integration.kek-file") && !isSet("plane.integration.transit.url")) {
                     settings.put("plane.integration.kek-file", folder.kekFile().toString());
                 }
             }
@@ -138,6 +140,21 @@ final class UpCommand implements Callable<Integer> {
         } finally {
             quarkusEnded.countDown();
         }
+    }
+
+    /** Whether the operator set it in one of the ways that the server will read. */
+    private static boolean isSet(String setting) throws IOException {
+        Path file = Path.of("config", "application.properties");
+        Properties properties = new Properties();
+        if (Files.isRegularFile(file)) {
+            try (Reader in = Files.newBufferedReader(file)) {
+                properties.load(in);
+            }
+        }
+        String inEnvironment = setting.replace('.', '_').replace('-', '_').toUpperCase(Locale.ROOT);
+        return System.getenv(inEnvironment) != null
+                || System.getProperty(setting) != null
+                || properties.containsKey(setting);
     }
 
     /** What the server needs to know of PostgreSQL and Kafka. Those of our own start side by side: each waits for the disk by itself. */

@@ -81,7 +81,11 @@ final class CredentialScrub {
         Set<String> forms = new LinkedHashSet<>();
         for (String secret : secrets) {
             add(secret, forms);
-            secret.lines().map(String::strip).forEach(line -> add(line, forms));
+            // What a key is put between is no secret, and in many texts.
+            secret.lines()
+                    .map(String::strip)
+                    .filter(line -> !line.startsWith("-----"))
+                    .forEach(line -> add(line, forms));
         }
         return new CredentialScrub(forms);
     }
@@ -194,7 +198,7 @@ final class CredentialScrub {
             int from = end - CHARACTERS_MIN;
             for (String form : forms.getOrDefault(start, List.of())) {
                 int alike = alike(text, from, form);
-                left -= alike;
+                left -= alike - CHARACTERS_MIN + 1;
                 if (left < 0) {
                     return left;
                 }

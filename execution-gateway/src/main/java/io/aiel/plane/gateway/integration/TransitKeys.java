@@ -56,6 +56,7 @@ final class TransitKeys implements KeyEncryption {
     private static final int IDLE_S = 10;
 
     private static final Duration VERSION_KEPT = Duration.ofSeconds(30);
+    private static final Duration TOLD_AGAIN_AFTER = Duration.ofSeconds(10);
     private static final Pattern TOKEN = Pattern.compile("[!-~]+");
     private static final Pattern CIPHERTEXT = Pattern.compile("vault:v([1-9][0-9]{0,8}):[A-Za-z0-9+/]+={0,2}");
 
@@ -67,8 +68,12 @@ final class TransitKeys implements KeyEncryption {
     private final AtomicReference<String> token;
     private final AtomicReference<@Nullable Newest> newest = new AtomicReference<>();
     private final AtomicBoolean binds = new AtomicBoolean();
-    /** Why the service cannot be used; empty when it can. */
-    private final AtomicReference<String> trouble = new AtomicReference<>("");
+    /** Why the service cannot be used, as the log was told, empty when it can; and when the log was last told why not. */
+    private final AtomicReference<Said> said;
+
+    private final AtomicReference<String> tokenTrouble = new AtomicReference<>("");
+
+    private record Said(String trouble, long atNanos) {}
 
     /** The newest version of the key, and when it was that. */
     private record Newest(long version, long atNanos) {}
@@ -83,6 +88,7 @@ final class TransitKeys implements KeyEncryption {
         this.vertx = vertx;
         this.settings = settings;
         this.nanoTime = nanoTime;
+        this.said = new AtomicReference<>(new Said("", nanoTime.getAsLong() - TOLD_AGAIN_AFTER.toNanos()));
         this.namePrefix = "transit/" + settings.mount() + "/" + settings.key() + "/v";
         this.token = new AtomicReference<>(readToken(settings.tokenFile()));
         int timeoutMs = Math.toIntExact(settings.timeout().toMillis());
@@ -122,8 +128,12 @@ final class TransitKeys implements KeyEncryption {
     public void reload() {
         try {
             token.set(readToken(settings.tokenFile()));
+            tokenTrouble.set("");
         } catch (IllegalArgumentException e) {
-            LOG.warnf("the token for the key management service stays as it was: %s", e.getMessage());
+            String why = String.valueOf(e.getMessage());
+            if (!tokenTrouble.getAndSet(why).equals(why)) {
+                LOG.warnf("the token for the key management service stays as it was: %s", why);
+            }
         }
     }
 
@@ -277,9 +287,9 @@ final class TransitKeys implements KeyEncryption {
         }
     }
 
-    /** For the log why, once; callers learn that they can come again. */
+    /** For the log why; callers learn that they can come again. */
     private CredentialsUnavailable away(String why) {
-        if (!trouble.getAndSet(why).equals(why)) {
+        if (tells(why)) {
             LOG.warnf("the key management service of plane.integration.transit cannot be used: %s", why);
         }
         return CredentialsUnavailable.forNow(
@@ -287,9 +297,19 @@ final class TransitKeys implements KeyEncryption {
     }
 
     private void well() {
-        if (!trouble.getAndSet("").isEmpty()) {
+        Said before = said.get();
+        if (!before.trouble().isEmpty() && said.compareAndSet(before, new Said("", before.atNanos()))) {
             LOG.info("the key management service of plane.integration.transit can be used again");
         }
+    }
+
+    /** Whether the log is to hear it: what is new, and not at every turn of a service that is now well and now not. */
+    private boolean tells(String trouble) {
+        Said before = said.get();
+        long now = nanoTime.getAsLong();
+        return !before.trouble().equals(trouble)
+                && now - before.atNanos() >= TOLD_AGAIN_AFTER.toNanos()
+                && said.compareAndSet(before, new Said(trouble, now));
     }
 
     private RequestOptions options(HttpMethod method, String path) {

@@ -66,10 +66,9 @@ public final class EgressChannel {
      */
     public boolean settle(Duration limit) {
         long until = System.nanoTime() + limit.toNanos();
-        Thread telling = Thread.startVirtualThread(() -> streams.values().forEach(EgressStream::close));
         try {
             // Whoever is in the middle of a frame to a worker that does not read has the lock.
-            if (telling.join(limit) && writing.tryLock(until - System.nanoTime(), TimeUnit.NANOSECONDS)) {
+            if (closeStreams(limit) && writing.tryLock(until - System.nanoTime(), TimeUnit.NANOSECONDS)) {
                 try {
                     return open;
                 } finally {
@@ -84,6 +83,12 @@ public final class EgressChannel {
         }
         close();
         return false;
+    }
+
+    private boolean closeStreams(Duration limit) throws InterruptedException {
+        return streams.isEmpty()
+                || Thread.startVirtualThread(() -> streams.values().forEach(EgressStream::close))
+                        .join(limit);
     }
 
     /** Tells the worker that it is heard, and serves it until its socket ends. Closes everything then. */
