@@ -59,10 +59,11 @@ public final class OutboxRelay implements AutoCloseable {
             WHERE published_at < now() - $2::bigint * interval '1 millisecond' ORDER BY position LIMIT $1
             """;
     // Rows which the sink is deleting just now are left to it: waiting for it, in another order than its own, could
-    // deadlock.
+    // deadlock. By place, as the planner takes a table that was empty when it was last looked at for one of a row, and
+    // would compare each with each.
     private static final String MARK = """
-            UPDATE audit_outbox SET published_at = now() WHERE position IN
-                (SELECT position FROM audit_outbox WHERE position = ANY($1) ORDER BY position FOR UPDATE SKIP LOCKED)
+            UPDATE audit_outbox SET published_at = now() WHERE ctid = ANY (ARRAY(
+                SELECT ctid FROM audit_outbox WHERE position = ANY($1) ORDER BY position FOR UPDATE SKIP LOCKED))
             """;
 
     // How long the sink is given to delete a published row before the row is marked.
@@ -434,8 +435,18 @@ public final class OutboxRelay implements AutoCloseable {
         } catch (RuntimeException e) {
             LOG.debugf(e, "the relay's lock could not be released, so its session is ended");
             await(pool.preparedQuery("SELECT pg_terminate_backend($1)").execute(Tuple.of(sessionPid)));
+            awaitEnd(held);
         } finally {
             await(held.close());
+        }
+    }
+
+    /** The pool would hand a connection on that has not heard of its end, and whoever gets it would hear of that instead of an answer. */
+    private void awaitEnd(SqlConnection held) {
+        try {
+            await(held.query("SELECT 1").execute());
+        } catch (RuntimeException e) {
+            LOG.debugf(e, "the relay's session has ended");
         }
     }
 

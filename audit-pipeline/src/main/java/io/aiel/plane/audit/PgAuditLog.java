@@ -61,12 +61,17 @@ final class PgAuditLog {
             WHERE g.kind = 'gap' AND g.resolved_at IS NULL AND EXISTS
                 (SELECT 1 FROM audit_events e WHERE e.stream = g.stream AND e.sequence = g.sequence - 1)
             """;
+    // Row by row by the index, whatever the planner thinks: when it last looked at the table, that may have been empty,
+    // and
+    // it would compare each of the batch with each of the table.
     private static final String DELETE_COVERED = """
             WITH gone AS (
-                DELETE FROM audit_outbox o
-                USING unnest($1::text[], $2::bigint[], $3::text[]) AS r (stream, sequence, hash)
-                WHERE o.stream = r.stream AND o.sequence = r.sequence AND o.hash = r.hash
-                RETURNING o.bytes)
+                DELETE FROM audit_outbox WHERE ctid = ANY (ARRAY(
+                    SELECT o.place FROM unnest($1::text[], $2::bigint[], $3::text[]) AS r (stream, sequence, hash),
+                        LATERAL (SELECT x.ctid AS place FROM audit_outbox x
+                            WHERE x.stream = r.stream AND x.sequence = r.sequence AND x.hash = r.hash
+                            OFFSET 0 FOR UPDATE) AS o))
+                RETURNING bytes)
             SELECT count(*), coalesce(sum(bytes), 0)::bigint FROM gone
             """;
     private static final String OPEN_ALARMS = "SELECT count(*) FROM audit_alarms WHERE resolved_at IS NULL";
@@ -87,7 +92,7 @@ final class PgAuditLog {
                 FROM ends e LEFT JOIN audit_events l ON l.stream = e.stream AND l.sequence = e.sequence
                 WHERE l.hash IS DISTINCT FROM e.hash
                     AND NOT EXISTS (SELECT FROM audit_outbox o
-                        WHERE o.stream = e.stream AND o.sequence = e.sequence AND o.hash = e.hash)
+                        WHERE o.stream = e.stream AND o.sequence = e.sequence AND o.hash = e.hash OFFSET 0)
                     AND NOT EXISTS (SELECT FROM audit_alarms a WHERE a.kind = 'missing'
                         AND a.stream = e.stream AND a.sequence = e.sequence AND a.found_hash = e.hash))
             SELECT (SELECT max(place) FROM ends), m.stream, m.sequence, m.stored, m.hash
