@@ -61,7 +61,7 @@ public final class OutboxRelay implements AutoCloseable {
     // Rows which the sink is deleting just now are left to it: waiting for it, in another order than its own, could
     // deadlock. By place, as the planner takes a table that was empty when it was last looked at for one of a row, and
     // would compare each with each.
-    private static final String MARK = """
+    static final String MARK = """
             UPDATE audit_outbox SET published_at = now() WHERE ctid = ANY (ARRAY(
                 SELECT ctid FROM audit_outbox WHERE position = ANY($1) ORDER BY position FOR UPDATE SKIP LOCKED))
             """;

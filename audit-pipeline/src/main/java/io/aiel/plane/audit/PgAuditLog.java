@@ -64,7 +64,7 @@ final class PgAuditLog {
     // Row by row by the index, whatever the planner thinks: when it last looked at the table, that may have been empty,
     // and
     // it would compare each of the batch with each of the table.
-    private static final String DELETE_COVERED = """
+    static final String DELETE_COVERED = """
             WITH gone AS (
                 DELETE FROM audit_outbox WHERE ctid = ANY (ARRAY(
                     SELECT o.place FROM unnest($1::text[], $2::bigint[], $3::text[]) AS r (stream, sequence, hash),
