@@ -59,11 +59,12 @@ public final class OutboxRelay implements AutoCloseable {
             WHERE published_at < now() - $2::bigint * interval '1 millisecond' ORDER BY position LIMIT $1
             """;
     // Rows which the sink is deleting just now are left to it: waiting for it, in another order than its own, could
-    // deadlock. By place, as the planner takes a table that was empty when it was last looked at for one of a row, and
-    // would compare each with each.
+    // deadlock. As an array, as the planner takes a table that was empty when it was last looked at for one of a row,
+    // and
+    // would compare each with each in a join.
     static final String MARK = """
-            UPDATE audit_outbox SET published_at = now() WHERE ctid = ANY (ARRAY(
-                SELECT ctid FROM audit_outbox WHERE position = ANY($1) ORDER BY position FOR UPDATE SKIP LOCKED))
+            UPDATE audit_outbox SET published_at = now() WHERE position = ANY (ARRAY(
+                SELECT position FROM audit_outbox WHERE position = ANY($1) ORDER BY position FOR UPDATE SKIP LOCKED))
             """;
 
     // How long the sink is given to delete a published row before the row is marked.

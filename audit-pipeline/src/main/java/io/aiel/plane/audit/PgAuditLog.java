@@ -62,13 +62,14 @@ final class PgAuditLog {
                 (SELECT 1 FROM audit_events e WHERE e.stream = g.stream AND e.sequence = g.sequence - 1)
             """;
     // Row by row by the index, whatever the planner thinks: when it last looked at the table, that may have been empty,
-    // and
-    // it would compare each of the batch with each of the table.
+    // and it would compare each of the batch with each of the table. By position and not by place (ctid): a row that
+    // the
+    // relay marks meanwhile has another place, and would stay.
     static final String DELETE_COVERED = """
             WITH gone AS (
-                DELETE FROM audit_outbox WHERE ctid = ANY (ARRAY(
-                    SELECT o.place FROM unnest($1::text[], $2::bigint[], $3::text[]) AS r (stream, sequence, hash),
-                        LATERAL (SELECT x.ctid AS place FROM audit_outbox x
+                DELETE FROM audit_outbox WHERE position = ANY (ARRAY(
+                    SELECT o.position FROM unnest($1::text[], $2::bigint[], $3::text[]) AS r (stream, sequence, hash),
+                        LATERAL (SELECT x.position FROM audit_outbox x
                             WHERE x.stream = r.stream AND x.sequence = r.sequence AND x.hash = r.hash
                             OFFSET 0 FOR UPDATE) AS o))
                 RETURNING bytes)
