@@ -4,7 +4,7 @@
     ./plane bench                          the whole table and the further measurements, in the full form (about half an hour)
     ./plane bench table [--quick] [rows…]  some of them
     ./plane bench ways [--quick] [names…]  the ways in beside the plain call: queued, streamed, followed, gRPC
-    ./plane bench profile [--quick]        where the processor time and the allocations of a warm invoke go
+    ./plane bench profile [--quick] [--queued]  where the processor time and the allocations of a warm invoke go
     ./plane bench install                  only install what the peers need
     ./plane bench plots                    draw the plots again from the kept figures
 """
@@ -59,12 +59,13 @@ def show(document: dict, folder: Path, name: str) -> None:
     print(text)
 
 
-def profiled(quick: bool, connections: int) -> None:
+def profiled(quick: bool, connections: int, queued: bool) -> None:
     warm, seconds = (40, 15) if quick else (90, 30)
-    found = profile.profile(warm, seconds, connections)
-    tools.keep("profile.json", found)
+    found = profile.profile(warm, seconds, connections, queued)
+    name = "profile-queued" if queued else "profile"
+    tools.keep(f"{name}.json", found)
     text = profile.show(found)
-    (tools.RESULTS / "profile.txt").write_text(text)
+    (tools.RESULTS / f"{name}.txt").write_text(text)
     print(text)
 
 
@@ -95,13 +96,14 @@ def main() -> int:
     one = commands.add_parser("profile")
     one.add_argument("--quick", action="store_true")
     one.add_argument("--connections", type=int, default=profile.CONNECTIONS)
+    one.add_argument("--queued", action="store_true", help="of executions that are queued")
     commands.add_parser("install")
     commands.add_parser("plots").add_argument("form", nargs="?", default="full")
     arguments = parser.parse_args()
     try:
         match arguments.command:
             case "profile":
-                profiled(arguments.quick, arguments.connections)
+                profiled(arguments.quick, arguments.connections, arguments.queued)
             case "install":
                 install()
             case "plots":

@@ -4,6 +4,7 @@ import hashlib
 import http.client
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -189,6 +190,21 @@ class Plane:
         if status != 200:
             raise RuntimeError(f"{tool}: {status} {json.dumps(envelope)[:1500]}")
         return took, envelope
+
+
+def metric(plane: Plane, name: str, *labels: str) -> float:
+    """The sum of a metric's samples that have all these labels."""
+    connection = http.client.HTTPConnection("127.0.0.1", plane.port, timeout=30)
+    try:
+        connection.request("GET", "/q/metrics", headers={"Authorization": f"Bearer {plane.token}"})
+        answer = connection.getresponse()
+        text = answer.read().decode()
+        if answer.status != 200:
+            raise RuntimeError(f"metrics: {answer.status} {text[:300]}")
+    finally:
+        connection.close()
+    samples = re.findall(rf"^{re.escape(name)}(?:\{{(.*)\}})? ([0-9.eE+-]+)$", text, re.MULTILINE)
+    return sum(float(value) for found, value in samples if all(label in found for label in labels))
 
 
 def bundle_cache() -> Path:

@@ -1,4 +1,4 @@
-"""./plane bench profile: where the processor time and the allocations of a warm invoke go.
+"""./plane bench profile: where the processor time and the allocations of a warm invoke, or of a queued one, go.
 
 Processes and threads are counted by the kernel (/proc); inside the server, JFR samples processor time (jdk.CPUTimeSample) and
 allocations. Samples are shared out by java/ProfileReport.java, then scaled to microseconds and bytes of one request.
@@ -7,14 +7,17 @@ allocations. Samples are shared out by java/ProfileReport.java, then scaled to m
 import json
 import re
 import subprocess
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from . import machine, tools
 from .loadgen import LoadGenerator
-from .plane import part_of
+from .plane import metric, part_of
 from .rows import PlaneRow
 
 CONNECTIONS = 16
+DRAIN_SECONDS_MAX = 180
 
 
 def threads(pid: int) -> dict[str, float]:
@@ -36,16 +39,39 @@ def difference(after: dict[str, float], before: dict[str, float]) -> dict[str, f
     return dict(sorted(((key, value) for key, value in found.items() if value > 0), key=lambda item: -item[1]))
 
 
-def profile(warm_seconds: float, seconds: float, connections: int = CONNECTIONS) -> dict:
+def queueing(request: dict) -> dict:
+    """The same request, queued; put off when the queue is full."""
+    headers = {**request["headers"], "Prefer": "respond-async"}
+    return {**request, "headers": headers, "expect": '"status":"queued"', "status": 202, "again_ms": 100}
+
+
+def drained(ended: Callable[[], float]) -> None:
+    """Until nothing has ended for a second: what is left in the queue would be counted to what follows."""
+    until, before = time.monotonic() + DRAIN_SECONDS_MAX, ended()
+    while time.monotonic() < until:
+        time.sleep(1)
+        if (now := ended()) == before:
+            return
+        before = now
+    raise RuntimeError(f"the queue was not empty within {DRAIN_SECONDS_MAX} s")
+
+
+def profile(warm_seconds: float, seconds: float, connections: int = CONNECTIONS, queued: bool = False) -> dict:
     recording = tools.WORK / "profile.jfr"
     recording.unlink(missing_ok=True)
     jcmd = tools.java_home() / "bin/jcmd"
     with LoadGenerator() as load, PlaneRow() as row:
-        request = row.request()
+        request = queueing(row.request()) if queued else row.request()
+
+        def ended() -> float:
+            return metric(row.plane, "plane_executions_seconds_count", 'status="succeeded"')
+
         tools.say(f"Warming up for {warm_seconds:.0f} s")
         load.run([request], connections, warm_seconds)
         server = next(pid for pid in row.processes() if part_of(machine.command_of(pid)) == "server")
+        drained(ended)
         one = load.run([request], 1, seconds / 2)
+        drained(ended)
         one["phases"] = json.loads(
             tools.run(tools.python(), tools.BENCH / "harness/phases.py", row.plane.data, max(10, one["completed"] // 2))
         )
@@ -53,29 +79,34 @@ def profile(warm_seconds: float, seconds: float, connections: int = CONNECTIONS)
         watcher = subprocess.Popen(
             [tools.python(), tools.BENCH / "harness/watch_database.py", row.plane.data, str(seconds)], stdout=subprocess.PIPE, text=True
         )
-        plain = load.run([request], connections, seconds)
+        before = ended()
+        load.run([request], connections, seconds)
+        calls = ended() - before
+        plain_per_second = calls / seconds
         database = json.loads(watcher.communicate(timeout=60)[0])
-        database["calls"] = plain["completed"]
+        database["calls"] = calls
         tools.run(
             jcmd, server, "JFR.start", "name=bench", "settings=profile", f"filename={recording}",
             "jdk.CPUTimeSample#enabled=true", "jdk.CPUTimeSample#throttle=5ms", "jdk.ObjectAllocationSample#throttle=1000/s",
         )
         parts, kinds, load_before = row.cpu_parts(), threads(server), machine.load()
-        all_before = machine.busy_seconds()
+        all_before, before = machine.busy_seconds(), ended()
         measured = load.run([request], connections, seconds)
-        busy = machine.busy_seconds() - all_before
+        busy, calls = machine.busy_seconds() - all_before, ended() - before
         parts, kinds = difference(row.cpu_parts(), parts), difference(threads(server), kinds)
         tools.run(jcmd, server, "JFR.stop", "name=bench")
     report = json.loads(tools.run(*tools.java("ProfileReport", recording)))
-    calls = measured["completed"]
     java_seconds = sum(s for name, s in kinds.items() if not re.match(r"C[12] Comp|GC|VM |JFR|G1 |Signal", name))
     return {
         "revision": tools.revision(),
+        "queued": queued,
         "connections": connections,
         "seconds": seconds,
         "calls": calls,
-        "per_second": measured["per_second"],
-        "per_second_without_recording": plain["per_second"],
+        "per_second": calls / seconds,
+        "per_second_without_recording": plain_per_second,
+        "accepted": measured["completed"],
+        "put_off": measured.get("put_off", 0),
         "p50_ms": measured["p50_ms"],
         "p99_ms": measured["p99_ms"],
         "load_before": load_before,
@@ -95,9 +126,10 @@ def profile(warm_seconds: float, seconds: float, connections: int = CONNECTIONS)
 
 def show(found: dict) -> str:
     lines = [
-        f"Warm invoke, {found['connections']} connections, {found['calls']} calls: {found['per_second']:.0f}/s "
+        f"{'Queued' if found['queued'] else 'Warm'} invoke, {found['connections']} connections, {found['calls']:.0f} calls: {found['per_second']:.0f}/s "
         f"({found['per_second_without_recording']:.0f}/s without recording), p50 {found['p50_ms']:.2f} ms, "
-        f"p99 {found['p99_ms']:.2f} ms; others used {found['processors_used_by_others']:.2f} processors",
+        f"p99 {found['p99_ms']:.2f} ms; others used {found['processors_used_by_others']:.2f} processors"
+        + (f"; {found['accepted']} accepted, {found['put_off']} put off" if found["queued"] else ""),
         "",
         "Processor time per call, by process (us):",
     ]

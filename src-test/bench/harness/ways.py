@@ -4,7 +4,6 @@ They are further measurements (see further.py) that only run when they are named
 """
 
 import datetime
-import http.client
 import json
 import re
 import resource
@@ -16,11 +15,11 @@ from urllib.parse import urlsplit
 
 from . import machine, tools
 from .further import Context, further, percentile
-from .plane import Plane, part_of
+from .plane import Plane, metric, part_of
+from .profile import DRAIN_SECONDS_MAX, queueing
 from .rows import ADD, SUM
 from .table import verdict
 
-DRAIN_SECONDS_MAX = 180
 CLIENTS = 2_000
 
 
@@ -35,21 +34,6 @@ def project(context: Context, slug: str) -> str:
     context.load.run([add], 16, 3 if warm else context.pick(10, 90))
     context.plane.warmed_for_ways = True
     return base
-
-
-def metric(plane: Plane, name: str, *labels: str) -> float:
-    """The sum of a metric's samples that have all these labels."""
-    connection = http.client.HTTPConnection("127.0.0.1", plane.port, timeout=30)
-    try:
-        connection.request("GET", "/q/metrics", headers={"Authorization": f"Bearer {plane.token}"})
-        answer = connection.getresponse()
-        text = answer.read().decode()
-        if answer.status != 200:
-            raise RuntimeError(f"metrics: {answer.status} {text[:300]}")
-    finally:
-        connection.close()
-    samples = re.findall(rf"^{re.escape(name)}(?:\{{(.*)\}})? ([0-9.eE+-]+)$", text, re.MULTILINE)
-    return sum(float(value) for found, value in samples if all(label in found for label in labels))
 
 
 # --- Queued -----------------------------------------------------------------------------------------------------------
@@ -90,8 +74,7 @@ def async_start(context: Context) -> dict:
 def async_throughput(context: Context) -> dict:
     base = project(context, "ways-queue")
     add = context.plane.request(base, "add", ADD, SUM)
-    submit = context.plane.request(base, "add", ADD, '"status":"queued"', status=202, again_ms=100)
-    submit["headers"]["Prefer"] = "respond-async"
+    submit = queueing(add)
     seconds = context.pick(5, 20)
     sync, queued = [], []
     for _ in range(context.pick(1, 3)):
