@@ -1,13 +1,15 @@
 package io.aiel.plane.gateway.execution;
 
+import io.aiel.plane.gateway.overload.ExecutionGate;
 import io.smallrye.mutiny.Uni;
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Function;
-import org.jspecify.annotations.Nullable;
+import java.util.function.LongSupplier;
 
 /**
  * Group commit: entries of concurrent requests share a transaction, so that durability costs one commit a flush and not one
@@ -18,32 +20,46 @@ import org.jspecify.annotations.Nullable;
  * execution had been closed by another), or the failure of its transaction, after which it may or may not be durable.
  */
 final class ExecutionJournal {
+    /** From the begin of a flush to that of one which has only entries of queued work. */
+    static final Duration PATIENCE = Duration.ofMillis(5);
+
     private final Function<List<JournalEntry>, Uni<List<Boolean>>> transaction;
     private final int batchMax;
     private final int waitingMax;
     private final int flushesMax;
+    private final ExecutionGate.Timer timer;
+    private final LongSupplier nanos;
 
     private final ReentrantLock lock = new ReentrantLock();
 
     // Guarded by lock.
     private final Deque<Pending> waiting = new ArrayDeque<>();
     private int flushes;
+    private boolean urgent;
+    private boolean wakeDue;
+    private long patientUntil;
 
     /**
      * @param transaction writes entries in one transaction and says which took effect; must complete within a limit of its own
      * @param batchMax entries in one transaction
      * @param waitingMax entries waiting for one; more are refused with {@link JournalFull}
      * @param flushesMax transactions in flight at once
+     * @param nanos the time, as of {@link System#nanoTime}
      */
     ExecutionJournal(
             Function<List<JournalEntry>, Uni<List<Boolean>>> transaction,
             int batchMax,
             int waitingMax,
-            int flushesMax) {
+            int flushesMax,
+            ExecutionGate.Timer timer,
+            LongSupplier nanos) {
         this.transaction = transaction;
         this.batchMax = batchMax;
         this.waitingMax = waitingMax;
         this.flushesMax = flushesMax;
+        this.timer = timer;
+        this.nanos = nanos;
+        this.patientUntil = nanos.getAsLong();
     }
 
     /** Too many entries wait already. */
@@ -70,34 +86,63 @@ final class ExecutionJournal {
     private boolean enqueue(Pending pending) {
         lock.lock();
         try {
+            urgent |= isWaitedFor(pending.entry());
             return waiting.size() < waitingMax && waiting.add(pending);
         } finally {
             lock.unlock();
         }
     }
 
+    private static boolean isWaitedFor(JournalEntry entry) {
+        return switch (entry) {
+            case Admission admission -> admission.queued().isEmpty();
+            case Closure closure -> closure.queueEnd().isEmpty();
+            case Progress _ -> true;
+            case Start _, Requeue _ -> false;
+        };
+    }
+
     private void flushIfPossible() {
-        @Nullable List<Pending> batch = nextBatch();
-        if (batch != null) {
+        List<Pending> batch = new ArrayList<>();
+        long wait;
+        lock.lock();
+        try {
+            if (waiting.isEmpty() || flushes >= flushesMax) {
+                return;
+            }
+            long now = nanos.getAsLong();
+            wait = urgent || waiting.size() >= batchMax ? 0 : patientUntil - now;
+            if (wait <= 0) {
+                flushes++;
+                patientUntil = now + PATIENCE.toNanos();
+                while (!waiting.isEmpty() && batch.size() < batchMax) {
+                    batch.add(waiting.remove());
+                }
+                // What is left has waited for its place already.
+                urgent = !waiting.isEmpty();
+            } else if (wakeDue) {
+                return;
+            } else {
+                wakeDue = true;
+            }
+        } finally {
+            lock.unlock();
+        }
+        if (wait > 0) {
+            timer.after(Duration.ofNanos(wait), this::wake);
+        } else {
             flush(batch);
         }
     }
 
-    private @Nullable List<Pending> nextBatch() {
+    private void wake() {
         lock.lock();
         try {
-            if (waiting.isEmpty() || flushes >= flushesMax) {
-                return null;
-            }
-            flushes++;
-            List<Pending> batch = new ArrayList<>();
-            while (!waiting.isEmpty() && batch.size() < batchMax) {
-                batch.add(waiting.remove());
-            }
-            return batch;
+            wakeDue = false;
         } finally {
             lock.unlock();
         }
+        flushIfPossible();
     }
 
     private void flush(List<Pending> batch) {

@@ -71,7 +71,8 @@ final class ExecutionQueue implements QueueDispatcher.Claims {
             """.formatted(QueuedExecution.COLUMNS);
 
     private static final String GIVE_BACK = """
-            update execution_queue set claimed_by = null, claimed_at = null, ready_at = greatest(ready_at, clock_timestamp() + $3::bigint * interval '1 millisecond')
+            update execution_queue set claimed_by = null, claimed_at = null, ready_at = case when $3::bigint = 0 then ready_at
+                else greatest(ready_at, clock_timestamp() + $3::bigint * interval '1 millisecond') end
             where execution = $1 and claimed_by = $2 and exists (select from executions where id = $1 and status = 'queued')
             """;
 

@@ -95,8 +95,13 @@ public record Executions(
                 settings.idempotencyKept(),
                 parts.httpStatus());
         IdempotencyKeys keys = new IdempotencyKeys(parts.pool(), settings.statementTimeout());
-        ExecutionJournal journal =
-                new ExecutionJournal(store::write, settings.batchMax(), settings.waitingMax(), settings.flushesMax());
+        ExecutionJournal journal = new ExecutionJournal(
+                store::write,
+                settings.batchMax(),
+                settings.waitingMax(),
+                settings.flushesMax(),
+                parts.timer(),
+                System::nanoTime);
         Envelopes envelopes = new Envelopes(parts.json(), parts.httpStatus());
         ExecutionMetrics metrics = new ExecutionMetrics(parts.meters(), live, parts.gate());
         ExecutionQueue queue = new ExecutionQueue(parts.pool(), incarnation, settings.statementTimeout());

@@ -75,6 +75,7 @@ final class Authentication {
     private final Duration lookupTimeout;
     private final Clock clock;
     private final BriefCache<Digest, Caller> callers;
+    private final BriefCache<TokenId, Caller> holders;
     private final BriefCache<TokenId, Caller> askers;
 
     Authentication(Pool database, IdentityConfig config, Clock clock) {
@@ -86,6 +87,7 @@ final class Authentication {
         this.lookupTimeout = config.lookupTimeout();
         this.clock = clock;
         this.callers = new BriefCache<>(config.tokenCacheTtl(), config.tokenCacheMax(), System::nanoTime);
+        this.holders = new BriefCache<>(config.tokenCacheTtl(), config.tokenCacheMax(), System::nanoTime);
         this.askers = new BriefCache<>(config.tokenCacheTtl(), config.tokenCacheMax(), System::nanoTime);
     }
 
@@ -117,6 +119,7 @@ final class Authentication {
     /** To be called after every committed change of tokens, principals or grants: none of them is believed any more. */
     void forgetAll() {
         callers.forgetAll();
+        holders.forgetAll();
         askers.forgetAll();
     }
 
@@ -136,9 +139,13 @@ final class Authentication {
         return only.length() > SENT_MAX ? Optional.empty() : TokenSecret.parse(only);
     }
 
-    /** Whose token this is, without having seen it, as the database says now; empty when it is no longer valid. */
+    /**
+     * Whose token this is, without having seen it; empty when it is no longer valid. Remembered for as long as what
+     * {@link #authenticate(TokenSecret)} finds.
+     */
     Uni<Optional<Caller>> holder(TokenId token) {
-        return lookUp(BY_ID, token.value());
+        return holders.get(token, id -> lookUp(BY_ID, id.value()))
+                .map(found -> found.filter(caller -> !caller.expired(clock.instant())));
     }
 
     /**

@@ -12,7 +12,10 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 
-/** What the holders of tokens may do now, looked up in the database each time: for what was asked for earlier. Thread-safe. */
+/**
+ * What the holders of tokens may do now, for what was asked for earlier: as {@link Authentication} remembers it of one (two seconds at most, less
+ * after a revocation), as the database says of many. Thread-safe.
+ */
 @Singleton
 public class TokenHolders implements TokenStanding {
     private final Authentication authentication;

@@ -28,7 +28,8 @@ class ExecutionTrailTest {
             new AuditContext(TenantId.create(), Optional.empty(), Optional.empty(), Optional.empty(), "req", ""),
             id);
     private final AuditRecord admitted = chain.append(new AuditEvent.ExecutionAdmitted(id));
-    private final ExecutionTrail trail = new ExecutionTrail(id, chain, new ExecutionJournal(this::write, 10, 10, 4));
+    private final ExecutionTrail trail = new ExecutionTrail(
+            id, chain, new ExecutionJournal(this::write, 10, 10, 4, (_, task) -> task.run(), new LongPauses()));
 
     private Uni<List<Boolean>> write(List<JournalEntry> entries) {
         written.addAll(entries);

@@ -162,7 +162,7 @@ abstract class ExecutionsOnFakes {
                 opening -> Uni.createFrom().item(api.map(made -> made.apply(opening))),
                 new FakeOutbox(),
                 new AuditCodec(Clock.systemUTC()),
-                new ExecutionJournal(this::write, 10, 10, 1),
+                new ExecutionJournal(this::write, 10, 10, 1, (_, task) -> task.run(), new LongPauses()),
                 _ -> Uni.createFrom().item(known),
                 _ -> Uni.createFrom().failure(new IOException("nobody asks")),
                 live,

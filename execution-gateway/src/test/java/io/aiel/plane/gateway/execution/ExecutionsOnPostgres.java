@@ -42,6 +42,8 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -100,7 +102,14 @@ abstract class ExecutionsOnPostgres {
             store = new PostgresExecutionStore(
                     pool, outbox, incarnation, LIMIT, Duration.ofHours(24), Problems::status);
             keys = new IdempotencyKeys(pool, LIMIT);
-            journal = new ExecutionJournal(store::write, 100, 1_000, 2);
+            journal = new ExecutionJournal(
+                    store::write,
+                    100,
+                    1_000,
+                    2,
+                    (delay, task) -> CompletableFuture.delayedExecutor(delay.toNanos(), TimeUnit.NANOSECONDS)
+                            .execute(task),
+                    System::nanoTime);
             queue = new ExecutionQueue(pool, incarnation, LIMIT);
             ends = new QueuedEnds(
                     CODEC, new Envelopes(new ObjectMapper(), Problems::status), Clock.systemUTC(), Duration.ofHours(1));

@@ -84,6 +84,7 @@ class QueueDispatcherTest {
     void beginsTheNextWhenACodeHasEndedThoughItsEndIsNotOnRecordYet() {
         dispatcher.look();
 
+        now += 2 * QueueDispatcher.AHEAD.toNanos();
         begun.getFirst().codeEnded().run();
 
         assertThat(begun).hasSize(IN_HAND + 1);
@@ -130,6 +131,60 @@ class QueueDispatcherTest {
         timed.getFirst().run();
         assertThat(heldAtClaims).hasSize(2);
         assertThat(begun).hasSize(2 * IN_HAND);
+    }
+
+    /** Seen to fail: where only as many are claimed as have a place, each place waits for the next claim. */
+    @Test
+    void beginsWithoutAnotherClaimWhatItClaimedBecauseShortCodeEnded() {
+        claimOneAhead();
+
+        begun.get(1).codeEnded().run();
+
+        assertThat(begun).hasSize(IN_HAND + 2);
+        assertThat(heldAtClaims).hasSize(2);
+    }
+
+    /** Seen to fail: without the sweep, no other server can begin it as long as the code here runs. */
+    @Test
+    void givesBackWhatItClaimedAheadWhenNoPlaceBecomesFree() {
+        claimOneAhead();
+        List<ExecutionId> ahead = dispatcher.inHand().stream()
+                .filter(id -> begun.stream().noneMatch(one -> one.one().id().equals(id)))
+                .toList();
+        assertThat(ahead).hasSize(1);
+
+        now += QueueDispatcher.AHEAD.toNanos();
+        timed.getLast().run();
+
+        assertThat(givenBack).isEqualTo(ahead);
+        assertThat(dispatcher.inHand()).doesNotContainAnyElementsOf(ahead);
+        begun.get(1).codeEnded().run();
+        assertThat(begun).extracting(one -> one.one().id()).doesNotContainAnyElementsOf(ahead);
+    }
+
+    @Test
+    void claimsNothingAheadOfCodeThatTakesLong() {
+        step = 0;
+        dispatcher.look();
+        now += 2 * QueueDispatcher.AHEAD.toNanos();
+
+        begun.getFirst().codeEnded().run();
+
+        assertThat(dispatcher.inHand())
+                .as("one is at its end, the others have begun")
+                .hasSize(IN_HAND + 1);
+        assertThat(begun).hasSize(IN_HAND + 1);
+    }
+
+    /** Two have places, one has ended, and one waits for a place. */
+    private void claimOneAhead() {
+        step = 0;
+        dispatcher.look();
+        begun.getFirst().codeEnded().run();
+        now += QueueDispatcher.PACE.toNanos();
+        timed.getFirst().run();
+        assertThat(begun).hasSize(IN_HAND + 1);
+        assertThat(dispatcher.inHand()).hasSize(IN_HAND + 2);
     }
 
     /** Its next attempt, or one whose claim was lost. Seen to fail: where it is forgotten, and nobody has it for a minute. */

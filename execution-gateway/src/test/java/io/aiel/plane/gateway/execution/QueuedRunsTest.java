@@ -41,7 +41,7 @@ class QueuedRunsTest extends ExecutionsOnFakes {
                 new Entrance(gate, new ExecutionMetrics(new SimpleMeterRegistry(), live, gate)),
                 standing,
                 new FakeRegistry(),
-                new ExecutionJournal(this::write, 10, 10, 1),
+                new ExecutionJournal(this::write, 10, 10, 1, (_, task) -> task.run(), new LongPauses()),
                 codec,
                 live,
                 envelopes,
