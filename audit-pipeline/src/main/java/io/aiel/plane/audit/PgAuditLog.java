@@ -62,16 +62,15 @@ final class PgAuditLog {
                 (SELECT 1 FROM audit_events e WHERE e.stream = g.stream AND e.sequence = g.sequence - 1)
             """;
     // Row by row by the index, whatever the planner thinks: when it last looked at the table, that may have been empty,
-    // and it would compare each of the batch with each of the table. By position and not by place (ctid): a row that
-    // the
-    // relay marks meanwhile has another place, and would stay.
+    // and it would compare each of the batch with each of the table. Not by place (ctid): a row that the relay marks
+    // meanwhile has another place, and would stay.
     static final String DELETE_COVERED = """
             WITH gone AS (
                 DELETE FROM audit_outbox WHERE position = ANY (ARRAY(
                     SELECT o.position FROM unnest($1::text[], $2::bigint[], $3::text[]) AS r (stream, sequence, hash),
                         LATERAL (SELECT x.position FROM audit_outbox x
                             WHERE x.stream = r.stream AND x.sequence = r.sequence AND x.hash = r.hash
-                            OFFSET 0 FOR UPDATE) AS o))
+                            OFFSET 0) AS o))
                 RETURNING bytes)
             SELECT count(*), coalesce(sum(bytes), 0)::bigint FROM gone
             """;

@@ -622,8 +622,7 @@ public final class ExecutionService {
                 .setParent(run.caller().trace())
                 .startSpan();
         ExecutionTrail trail = new ExecutionTrail(run.id(), chain, journal);
-        WorkerRecord worker =
-                new WorkerRecord(limits.logLinesMax(), event -> trail.record(WorkerCall.recorded(run.id(), event)));
+        WorkerRecord worker = worker(run, trail);
         visit.stream()
                 .ifPresent(stream ->
                         readers.enter(run.caller(), stream.events(), now -> decision(run, now), stream::refuse));
@@ -642,6 +641,23 @@ public final class ExecutionService {
                     visit.ended();
                     return closing.close(run, outcome, worker, trail, visit);
                 });
+    }
+
+    /** Ends what is on record as begun and gets no worker in time; of the queue, it waits again. */
+    Uni<ExecutionAnswer> endWithoutWorker(Run run, AuditChain chain, Visit visit) {
+        visit.ended();
+        ExecutionTrail trail = new ExecutionTrail(run.id(), chain, journal);
+        return closing.close(
+                run,
+                new ExecutionOutcome.Ended(
+                        ErrorCode.CAPACITY_EXHAUSTED, ErrorCode.CAPACITY_EXHAUSTED.title(), Usage.NONE),
+                worker(run, trail),
+                trail,
+                visit);
+    }
+
+    private WorkerRecord worker(Run run, ExecutionTrail trail) {
+        return new WorkerRecord(limits.logLinesMax(), event -> trail.record(WorkerCall.recorded(run.id(), event)));
     }
 
     /** What the policy would say if the same caller asked for the same now. */

@@ -8,8 +8,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
-import java.util.Iterator;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -21,10 +19,8 @@ import org.jboss.logging.Logger;
 
 /**
  * Takes work out of the queue as long as this server has room for it: claims when something was queued here or elsewhere, when something
- * ended, and at intervals. One claim at a time, and none right after another; what happens meanwhile leads to the next.
- *
- * <p>Where code is short, as many more are claimed as ended since the last claim: they begin when a place is free, without a claim that each
- * place would wait for. Other servers have to do without them for {@link #AHEAD} at most.
+ * ended, and at intervals. One claim at a time, and none right after another; what happens meanwhile leads to the next. What is claimed is begun,
+ * and goes to a worker when it has its turn ({@link QueuePlaces}).
  *
  * <p>Thread-safe; nothing blocks, and nothing foreign is called under the lock.
  */
@@ -40,53 +36,31 @@ public final class QueueDispatcher {
      */
     static final Duration PACE = Duration.ofMillis(10);
 
-    /** Code that takes no longer leads to claims ahead of places, and what was claimed so is given back when it has not begun in that time. */
-    static final Duration AHEAD = Duration.ofMillis(100);
-
-    /** There may be so many times as many in hand as may have workers, those included whose end is being recorded. */
-    private static final int ENDING_SHARE = 3;
+    /** There may be so many times as many in hand as may have workers, those included that are in line or whose end is being recorded. */
+    private static final int IN_HAND_SHARE = 4;
 
     private final Claims queue;
-    private final BiFunction<QueuedExecution, Runnable, Uni<QueuedRuns.Begun>> begin;
+    private final BiFunction<QueuedExecution, QueuedRuns.Turn, Uni<QueuedRuns.Begun>> begin;
     private final LiveExecutions live;
     private final Executor loops;
     private final ExecutionGate.Timer timer;
     private final LongSupplier nanos;
     private final int inHandMax;
     private final int projectMax;
+    private final QueuePlaces places;
 
     private final ReentrantLock lock = new ReentrantLock();
     // Under the lock:
-    private final Map<ExecutionId, Claimed> inHand = new HashMap<>();
-    /** Those of them whose code has ended: they hold no worker, and only their end is still to be recorded. */
-    private final Set<ExecutionId> ending = new HashSet<>();
+    private final Set<ExecutionId> inHand = new HashSet<>();
 
     /** Those of them that were claimed once more: the next attempt, or again after a crash of the database has lost the claim. */
     private final Set<ExecutionId> claimedAgain = new HashSet<>();
-
-    /** Those of them that wait for a place, in their order. */
-    private final Map<ExecutionId, Claimed> ahead = new LinkedHashMap<>();
-
-    /** Those that hold a worker, or are on their way to one. */
-    private final Map<ProjectId, Integer> held = new HashMap<>();
-
-    private int heldInAll;
-
-    /** Short code that has ended since the last claim. */
-    private final Map<ProjectId, Integer> endedSoon = new HashMap<>();
 
     private final Map<ProjectId, Long> pausedUntil = new HashMap<>();
     private boolean claiming;
     private boolean again;
     private long nextAt;
     private boolean lookDue;
-    private boolean sweepDue;
-
-    private record Claimed(QueuedExecution one, long at) {
-        ProjectId project() {
-            return one.scope().project();
-        }
-    }
 
     /** What says who begins what. */
     interface Claims {
@@ -98,20 +72,20 @@ public final class QueueDispatcher {
          */
         Uni<List<QueuedExecution>> claim(int most, Map<ProjectId, Integer> held, int projectMax);
 
-        /** Lets others begin it, after a while, or at once where it stood; nothing happens when this server does not hold it. */
+        /** Lets others begin it, after a while; nothing happens when this server does not hold it. */
         Uni<Void> giveBack(ExecutionId id, Duration after);
     }
 
     /**
-     * @param begin runs one; the item comes when this server is done with it, and it is told before when a worker is free again
+     * @param begin runs one; the item comes when this server is done with it
      * @param loops where each begins: all at once would keep the thread busy that claimed them
      * @param nanos the time, as of {@link System#nanoTime}
-     * @param inHandMax how many this server begins at once
+     * @param inHandMax how many have workers at once
      * @param projectMax how many of one project
      */
     QueueDispatcher(
             Claims queue,
-            BiFunction<QueuedExecution, Runnable, Uni<QueuedRuns.Begun>> begin,
+            BiFunction<QueuedExecution, QueuedRuns.Turn, Uni<QueuedRuns.Begun>> begin,
             LiveExecutions live,
             Executor loops,
             ExecutionGate.Timer timer,
@@ -127,6 +101,7 @@ public final class QueueDispatcher {
         this.nextAt = nanos.getAsLong();
         this.inHandMax = inHandMax;
         this.projectMax = projectMax;
+        this.places = new QueuePlaces(inHandMax, projectMax, timer, nanos);
     }
 
     /** Looks whether there is something to begin. To be called whenever there may be. */
@@ -148,7 +123,6 @@ public final class QueueDispatcher {
                 claiming = true;
                 again = false;
                 counts = counts();
-                endedSoon.clear();
             } else if (lookDue) {
                 return;
             } else {
@@ -179,34 +153,28 @@ public final class QueueDispatcher {
 
     /** How many more to claim; ends that are slow to be recorded hold more back in time. Under the lock. */
     private int room() {
-        int soon = endedSoon.values().stream().mapToInt(Integer::intValue).sum();
-        return Math.min(
-                inHandMax - heldInAll + Math.min(soon, inHandMax) - ahead.size(),
-                ENDING_SHARE * inHandMax - inHand.size());
+        return Math.min(places.room(), IN_HAND_SHARE * inHandMax - inHand.size());
     }
 
     /** What each project has in hand; one that has to pause counts as having all that it may. Under the lock. */
     private Map<ProjectId, Integer> counts() {
         long now = nanos.getAsLong();
         pausedUntil.values().removeIf(until -> until - now <= 0);
-        Map<ProjectId, Integer> counts = new HashMap<>(held);
-        ahead.values().forEach(one -> counts.merge(one.project(), 1, Integer::sum));
-        endedSoon.forEach((project, count) -> counts.merge(project, -Math.min(count, projectMax), Integer::sum));
+        Map<ProjectId, Integer> counts = places.claiming();
         pausedUntil.keySet().forEach(project -> counts.put(project, projectMax));
         return counts;
     }
 
     private void claimed(List<QueuedExecution> claimed) {
         boolean more;
+        List<QueuedExecution> fresh = new ArrayList<>(claimed.size());
         lock.lock();
         try {
             claiming = false;
-            long now = nanos.getAsLong();
             for (QueuedExecution one : claimed) {
                 // Once is enough. What is still to be begun when this server is done with it is claimed anew.
-                Claimed fresh = new Claimed(one, now);
-                if (inHand.putIfAbsent(one.id(), fresh) == null) {
-                    ahead.put(one.id(), fresh);
+                if (inHand.add(one.id())) {
+                    fresh.add(one);
                 } else {
                     claimedAgain.add(one.id());
                 }
@@ -215,110 +183,59 @@ public final class QueueDispatcher {
         } finally {
             lock.unlock();
         }
-        beginThoseWithAPlace();
+        fresh.forEach(this::begin);
         if (more) {
             look();
         }
     }
 
-    private void beginThoseWithAPlace() {
-        List<QueuedExecution> next = new ArrayList<>();
-        boolean sweep;
-        lock.lock();
-        try {
-            for (Iterator<Claimed> all = ahead.values().iterator(); all.hasNext() && heldInAll < inHandMax; ) {
-                Claimed one = all.next();
-                if (held.getOrDefault(one.project(), 0) < projectMax) {
-                    all.remove();
-                    heldInAll++;
-                    held.merge(one.project(), 1, Integer::sum);
-                    next.add(one.one());
-                }
-            }
-            sweep = !ahead.isEmpty() && !sweepDue;
-            sweepDue |= sweep;
-        } finally {
-            lock.unlock();
-        }
-        next.forEach(this::begin);
-        if (sweep) {
-            timer.after(AHEAD, this::sweep);
-        }
-    }
-
     private void begin(QueuedExecution one) {
+        QueuePlaces.Turn turn = places.enter(one.scope().project());
         Uni.createFrom()
-                .deferred(() -> begin.apply(one, () -> codeEnded(one)))
+                .deferred(() -> begin.apply(one, new Looking(turn)))
                 .runSubscriptionOn(loops)
                 .subscribe()
-                .with(begun -> over(one, begun), failure -> {
+                .with(begun -> over(one, turn, begun), failure -> {
                     LOG.errorf(failure, "%s was not begun; its claim will be freed", one.id());
-                    over(one, QueuedRuns.Begun.OVER);
+                    over(one, turn, QueuedRuns.Begun.OVER);
                 });
     }
 
-    /** Places became free more slowly than it looked: others may have what waits. */
-    private void sweep() {
-        List<QueuedExecution> late = new ArrayList<>();
-        boolean sweepAgain;
-        lock.lock();
-        try {
-            long before = nanos.getAsLong() - AHEAD.toNanos();
-            for (Iterator<Claimed> all = ahead.values().iterator(); all.hasNext(); ) {
-                Claimed one = all.next();
-                if (one.at() - before <= 0) {
-                    all.remove();
-                    inHand.remove(one.one().id());
-                    claimedAgain.remove(one.one().id());
-                    late.add(one.one());
-                }
-            }
-            sweepAgain = !ahead.isEmpty();
-            sweepDue = sweepAgain;
-        } finally {
-            lock.unlock();
+    /** A turn whose worker can serve the next while its end is being recorded, which takes longer than most code. */
+    private final class Looking implements QueuedRuns.Turn {
+        private final QueuePlaces.Turn turn;
+
+        private Looking(QueuePlaces.Turn turn) {
+            this.turn = turn;
         }
-        late.forEach(one -> giveBack(one, Duration.ZERO, () -> {}));
-        if (sweepAgain) {
-            timer.after(AHEAD, this::sweep);
+
+        @Override
+        public Uni<Boolean> come() {
+            return turn.come();
+        }
+
+        @Override
+        public void codeEnded() {
+            turn.codeEnded();
+            look();
         }
     }
 
-    /** Its worker can serve the next while its end is being recorded, which takes longer than most code. */
-    private void codeEnded(QueuedExecution one) {
-        lock.lock();
-        try {
-            Claimed claimed = inHand.get(one.id());
-            if (claimed == null || !ending.add(one.id())) {
-                return;
-            }
-            let(claimed.project());
-            if (nanos.getAsLong() - claimed.at() <= AHEAD.toNanos()) {
-                endedSoon.merge(claimed.project(), 1, Integer::sum);
-            }
-        } finally {
-            lock.unlock();
-        }
-        beginThoseWithAPlace();
-        look();
-    }
-
-    private void over(QueuedExecution one, QueuedRuns.Begun begun) {
+    private void over(QueuedExecution one, QueuePlaces.Turn turn, QueuedRuns.Begun begun) {
         if (begun == QueuedRuns.Begun.NOT_NOW) {
             giveBack(one, PAUSE, () -> {
+                turn.leave();
                 if (leave(one, true)) {
                     giveBack(one, PAUSE, () -> {});
                 }
                 // Others may have its place; its own project's turn comes after the pause.
                 timer.after(PAUSE.plusMillis(1), this::look);
-                beginThoseWithAPlace();
                 look();
             });
             return;
         }
-        boolean claimedAgain = leave(one, false);
-        beginThoseWithAPlace();
-        if (claimedAgain) {
+        turn.leave();
+        if (leave(one, false)) {
             giveBack(one, Duration.ZERO, this::look);
         } else {
             look();
@@ -337,15 +254,11 @@ public final class QueueDispatcher {
 
     /** Whether it was claimed again meanwhile. */
     private boolean leave(QueuedExecution one, boolean pause) {
-        ProjectId project = one.scope().project();
         lock.lock();
         try {
             inHand.remove(one.id());
-            if (!ending.remove(one.id())) {
-                let(project);
-            }
             if (pause) {
-                pausedUntil.put(project, nanos.getAsLong() + PAUSE.toNanos());
+                pausedUntil.put(one.scope().project(), nanos.getAsLong() + PAUSE.toNanos());
             }
             return claimedAgain.remove(one.id());
         } finally {
@@ -353,17 +266,11 @@ public final class QueueDispatcher {
         }
     }
 
-    /** Under the lock. */
-    private void let(ProjectId project) {
-        heldInAll--;
-        held.computeIfPresent(project, (_, count) -> count == 1 ? null : count - 1);
-    }
-
     /** What this server has claimed and is not done with. */
     Set<ExecutionId> inHand() {
         lock.lock();
         try {
-            return Set.copyOf(inHand.keySet());
+            return Set.copyOf(inHand);
         } finally {
             lock.unlock();
         }

@@ -4,6 +4,7 @@ import io.aiel.plane.audit.AuditChain;
 import io.aiel.plane.audit.AuditCodec;
 import io.aiel.plane.audit.AuditEvent;
 import io.aiel.plane.audit.AuditRecord;
+import io.aiel.plane.gateway.loops.EventLoops;
 import io.aiel.plane.gateway.overload.Entry;
 import io.aiel.plane.gateway.overload.Place;
 import io.aiel.plane.registry.CapabilityRegistry;
@@ -84,12 +85,17 @@ final class QueuedRuns {
         NOT_NOW
     }
 
-    /**
-     * Begins it; the item comes when this server is done with it. Never fails.
-     *
-     * @param codeEnded told when its worker is free again and only its end is still to be recorded; not where it came to no worker
-     */
-    Uni<Begun> begin(QueuedExecution queued, Runnable codeEnded) {
+    /** When it may have a worker, and when it needs none any more. */
+    interface Turn {
+        /** True when it may have a worker now; false when that did not come in time. Asked once at most. */
+        Uni<Boolean> come();
+
+        /** Its worker is free again, and only its end is still to be recorded. */
+        void codeEnded();
+    }
+
+    /** Begins it; the item comes when this server is done with it. Never fails. */
+    Uni<Begun> begin(QueuedExecution queued, Turn turn) {
         if (service.refuseWhenUnable().isPresent()) {
             return Uni.createFrom().item(Begun.NOT_NOW);
         }
@@ -97,7 +103,7 @@ final class QueuedRuns {
                 ? end(ends.withdrawn(queued))
                 : entrance.enter(queued.scope().project()).chain(entry -> switch (entry) {
                     case Entry.Refused _ -> Uni.createFrom().item(Begun.NOT_NOW);
-                    case Place place -> inside(place, queued, codeEnded);
+                    case Place place -> inside(place, queued, turn);
                 });
         return begun.onFailure().recoverWithItem(failure -> {
             LOG.warnf("%s could not begin (%s) and waits again", queued.id(), failure);
@@ -105,9 +111,9 @@ final class QueuedRuns {
         });
     }
 
-    private Uni<Begun> inside(Place place, QueuedExecution queued, Runnable codeEnded) {
+    private Uni<Begun> inside(Place place, QueuedExecution queued, Turn turn) {
         Visit visit = new Visit(System::nanoTime);
-        visit.whenEnded(codeEnded);
+        visit.hasTurn(turn);
         visit.outlivesItsClient();
         visit.entered(place);
         return standing.now(queued.holder().tokenId(), queued.scope())
@@ -223,7 +229,11 @@ final class QueuedRuns {
                 return Uni.createFrom().item(Begun.OVER);
             }
             visit.admitted();
-            return service.hydrate(run, allow, chain, visit).replaceWith(Begun.OVER);
+            return EventLoops.goOnHere(Uni.createFrom().deferred(visit::turn))
+                    .chain(turn -> turn
+                            ? service.hydrate(run, allow, chain, visit)
+                            : service.endWithoutWorker(run, chain, visit))
+                    .replaceWith(Begun.OVER);
         });
     }
 

@@ -1,6 +1,7 @@
 package io.aiel.plane.gateway.execution;
 
 import io.aiel.plane.gateway.overload.Place;
+import io.smallrye.mutiny.Uni;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -19,7 +20,7 @@ final class Visit {
     private final AtomicBoolean gone = new AtomicBoolean();
     private volatile boolean stays;
     private volatile Runnable action = () -> {};
-    private volatile Runnable onEnd = () -> {};
+    private volatile QueuedRuns.@Nullable Turn turn;
     private volatile @Nullable Place place;
     private volatile @Nullable ExecutionStream stream;
     private volatile long entered;
@@ -85,15 +86,24 @@ final class Visit {
         admitted = nanoTime.getAsLong();
     }
 
-    /** Sets what to do when the code has ended, before its end is on record. */
-    void whenEnded(Runnable onEnd) {
-        this.onEnd = onEnd;
+    /** It is of the queue: its code has to wait for this, and nobody waits for it. */
+    void hasTurn(QueuedRuns.Turn given) {
+        turn = given;
+    }
+
+    /** Comes when its code may have a worker; false when that took too long. */
+    Uni<Boolean> turn() {
+        QueuedRuns.Turn mine = turn;
+        return mine == null ? Uni.createFrom().item(true) : mine.come();
     }
 
     /** The code has ended, well or not. */
     void ended() {
         ended = nanoTime.getAsLong();
-        onEnd.run();
+        QueuedRuns.Turn mine = turn;
+        if (mine != null) {
+            mine.codeEnded();
+        }
     }
 
     /**
@@ -104,8 +114,15 @@ final class Visit {
      */
     void closed(WorkerRecord worker, int ownWorkers, boolean failed) {
         Place mine = place;
-        if (mine != null) {
+        if (mine == null) {
+            return;
+        }
+        if (turn == null || failed) {
             mine.leave(own(worker, mine.heldBefore() < ownWorkers), failed);
+        } else {
+            // What is of the queue waits for its turn, and for others to be written with: that says nothing of the
+            // server.
+            mine.leave();
         }
     }
 

@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 /** How much a server takes out of the queue, and when. */
@@ -37,7 +38,7 @@ class QueueDispatcherTest {
             IN_HAND,
             IN_HAND);
 
-    private record Begun(QueuedExecution one, Runnable codeEnded, CompletableFuture<QueuedRuns.Begun> over) {
+    private record Begun(QueuedExecution one, QueuedRuns.Turn turn, CompletableFuture<QueuedRuns.Begun> over) {
         void end() {
             over.complete(QueuedRuns.Begun.OVER);
         }
@@ -64,9 +65,9 @@ class QueueDispatcherTest {
         }
     }
 
-    private Uni<QueuedRuns.Begun> begin(QueuedExecution one, Runnable codeEnded) {
+    private Uni<QueuedRuns.Begun> begin(QueuedExecution one, QueuedRuns.Turn turn) {
         CompletableFuture<QueuedRuns.Begun> over = new CompletableFuture<>();
-        begun.add(new Begun(one, codeEnded, over));
+        begun.add(new Begun(one, turn, over));
         return Uni.createFrom().completionStage(over);
     }
 
@@ -84,8 +85,8 @@ class QueueDispatcherTest {
     void beginsTheNextWhenACodeHasEndedThoughItsEndIsNotOnRecordYet() {
         dispatcher.look();
 
-        now += 2 * QueueDispatcher.AHEAD.toNanos();
-        begun.getFirst().codeEnded().run();
+        now += 2 * QueuePlaces.SHORT.toNanos();
+        begun.getFirst().turn().codeEnded();
 
         assertThat(begun).hasSize(IN_HAND + 1);
         assertThat(heldAtClaims.getLast())
@@ -94,7 +95,7 @@ class QueueDispatcherTest {
         assertThat(dispatcher.inHand())
                 .as("claims that recovery must leave alone")
                 .hasSize(IN_HAND + 1);
-        begun.getFirst().codeEnded().run();
+        begun.getFirst().turn().codeEnded();
         begun.getFirst().end();
         assertThat(begun).as("one place is not given twice").hasSize(IN_HAND + 1);
         begun.get(1).end();
@@ -107,13 +108,13 @@ class QueueDispatcherTest {
     void waitsForEndsThatAreSlowToBeRecorded() {
         dispatcher.look();
         for (int i = 0; i < begun.size(); i++) {
-            begun.get(i).codeEnded().run();
+            begun.get(i).turn().codeEnded();
         }
 
-        assertThat(begun).hasSize(3 * IN_HAND);
+        assertThat(begun).hasSize(4 * IN_HAND);
         begun.getFirst().end();
-        assertThat(begun).hasSize(3 * IN_HAND + 1);
-        assertThat(dispatcher.inHand()).hasSize(3 * IN_HAND);
+        assertThat(begun).hasSize(4 * IN_HAND + 1);
+        assertThat(dispatcher.inHand()).hasSize(4 * IN_HAND);
     }
 
     /** Seen to fail: without the pace there is a claim for each. */
@@ -133,58 +134,42 @@ class QueueDispatcherTest {
         assertThat(begun).hasSize(2 * IN_HAND);
     }
 
-    /** Seen to fail: where only as many are claimed as have a place, each place waits for the next claim. */
+    /** Seen to fail: where only as many are claimed as have a place, each worker waits for the next claim and its start. */
     @Test
-    void beginsWithoutAnotherClaimWhatItClaimedBecauseShortCodeEnded() {
-        claimOneAhead();
+    void claimsForThePlacesThatShortCodeIsAboutToLeave() {
+        step = 0;
+        dispatcher.look();
+        begun.getFirst().turn().codeEnded();
+        now += QueueDispatcher.PACE.toNanos();
 
-        begun.get(1).codeEnded().run();
+        timed.getFirst().run();
 
-        assertThat(begun).hasSize(IN_HAND + 2);
-        assertThat(heldAtClaims).hasSize(2);
-    }
-
-    /** Seen to fail: without the sweep, no other server can begin it as long as the code here runs. */
-    @Test
-    void givesBackWhatItClaimedAheadWhenNoPlaceBecomesFree() {
-        claimOneAhead();
-        List<ExecutionId> ahead = dispatcher.inHand().stream()
-                .filter(id -> begun.stream().noneMatch(one -> one.one().id().equals(id)))
-                .toList();
-        assertThat(ahead).hasSize(1);
-
-        now += QueueDispatcher.AHEAD.toNanos();
-        timed.getLast().run();
-
-        assertThat(givenBack).isEqualTo(ahead);
-        assertThat(dispatcher.inHand()).doesNotContainAnyElementsOf(ahead);
-        begun.get(1).codeEnded().run();
-        assertThat(begun).extracting(one -> one.one().id()).doesNotContainAnyElementsOf(ahead);
+        assertThat(begun)
+                .as("one ended, one has a place, one has that which became free, and three are in line")
+                .hasSize(6);
+        assertThat(heldAtClaims.getLast()).isEqualTo(1 - 3);
+        assertThat(comes(begun.get(2))).isTrue();
+        assertThat(comes(begun.get(3))).isNull();
     }
 
     @Test
     void claimsNothingAheadOfCodeThatTakesLong() {
         step = 0;
         dispatcher.look();
-        now += 2 * QueueDispatcher.AHEAD.toNanos();
+        now += 2 * QueuePlaces.SHORT.toNanos();
 
-        begun.getFirst().codeEnded().run();
+        begun.getFirst().turn().codeEnded();
 
-        assertThat(dispatcher.inHand())
-                .as("one is at its end, the others have begun")
-                .hasSize(IN_HAND + 1);
         assertThat(begun).hasSize(IN_HAND + 1);
     }
 
-    /** Two have places, one has ended, and one waits for a place. */
-    private void claimOneAhead() {
-        step = 0;
-        dispatcher.look();
-        begun.getFirst().codeEnded().run();
-        now += QueueDispatcher.PACE.toNanos();
-        timed.getFirst().run();
-        assertThat(begun).hasSize(IN_HAND + 1);
-        assertThat(dispatcher.inHand()).hasSize(IN_HAND + 2);
+    /** What its turn says now; null when nothing yet. */
+    private static @Nullable Boolean comes(Begun one) {
+        return one.turn()
+                .come()
+                .subscribeAsCompletionStage()
+                .toCompletableFuture()
+                .getNow(null);
     }
 
     /** Its next attempt, or one whose claim was lost. Seen to fail: where it is forgotten, and nobody has it for a minute. */

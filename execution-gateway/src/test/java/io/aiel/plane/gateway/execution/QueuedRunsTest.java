@@ -28,6 +28,7 @@ class QueuedRunsTest extends ExecutionsOnFakes {
     private static final TokenStanding REVOKED = (_, _) -> Uni.createFrom().item(Optional.empty());
 
     private final AtomicInteger codeEnded = new AtomicInteger();
+    private boolean turnComes = true;
 
     private QueuedRuns.Begun begin(TokenStanding standing) {
         return begin(standing, queued(ExecutionId.create()));
@@ -50,11 +51,23 @@ class QueuedRunsTest extends ExecutionsOnFakes {
                 Clock.systemUTC(),
                 900_000);
         hydrator.outcome.complete(answered(ENVELOPE, 200));
-        return runs.begin(queued, codeEnded::incrementAndGet)
+        return runs.begin(queued, new CountedTurn())
                 .subscribe()
                 .withSubscriber(UniAssertSubscriber.create())
                 .awaitItem()
                 .getItem();
+    }
+
+    private final class CountedTurn implements QueuedRuns.Turn {
+        @Override
+        public Uni<Boolean> come() {
+            return Uni.createFrom().item(turnComes);
+        }
+
+        @Override
+        public void codeEnded() {
+            codeEnded.incrementAndGet();
+        }
     }
 
     static QueuedExecution queued() {
@@ -87,6 +100,19 @@ class QueuedRunsTest extends ExecutionsOnFakes {
         assertThat(hydrator.requests).hasSize(1);
         assertThat(written).hasExactlyElementsOfTypes(Start.class, Closure.class);
         assertThat(codeEnded).hasValue(1);
+    }
+
+    /** Seen to fail: where it goes to a worker all the same, those who wait for answers have none left. */
+    @Test
+    void waitsAgainWhenItsTurnDoesNotComeInTime() {
+        turnComes = false;
+
+        assertThat(begin(VALID)).isEqualTo(QueuedRuns.Begun.OVER);
+
+        assertThat(hydrator.requests).isEmpty();
+        assertThat(written).hasExactlyElementsOfTypes(Start.class, Requeue.class);
+        assertThat(((Requeue) written.getLast()).ran()).isFalse();
+        assertThat(live.ids()).isEmpty();
     }
 
     /** Its caller was told that nobody knows. Seen failing when nothing is looked up before it begins. */

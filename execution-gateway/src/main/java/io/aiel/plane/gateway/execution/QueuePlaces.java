@@ -1,0 +1,226 @@
+package io.aiel.plane.gateway.execution;
+
+import io.aiel.plane.gateway.overload.ExecutionGate;
+import io.aiel.plane.vocabulary.ProjectId;
+import io.smallrye.mutiny.Uni;
+import io.smallrye.mutiny.subscription.UniEmitter;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.Iterator;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The places of queued executions at this server's workers, and the line of those that have none yet. Where code is short, the line is as long as
+ * what ends while the next are claimed, decided and put on record: else each worker would wait for all of that, and each would be
+ * written by itself. Where code takes longer, nobody is in line.
+ *
+ * <p>Thread-safe; nothing blocks, and nothing foreign is called under the lock.
+ */
+final class QueuePlaces {
+    /** Code that takes no longer, its turn included, is short. */
+    static final Duration SHORT = Duration.ofMillis(100);
+
+    /** Places that became free more slowly than it looked are not waited for any longer. */
+    static final Duration TURN_MAX = Duration.ofSeconds(1);
+
+    /** The line is as long as what ends in so many times the time from one claim to the next. */
+    private static final int LEAD = 3;
+
+    private final int most;
+    private final int projectMax;
+    private final ExecutionGate.Timer timer;
+    private final LongSupplier nanos;
+
+    private final ReentrantLock lock = new ReentrantLock();
+    // Under the lock:
+    private final Set<Turn> line = new LinkedHashSet<>();
+    private final Map<ProjectId, Integer> held = new HashMap<>();
+    private int heldInAll;
+
+    /** Short code that has ended since the last claim. */
+    private final Map<ProjectId, Integer> endedSoon = new HashMap<>();
+
+    private boolean sweepDue;
+
+    /**
+     * @param most places in all
+     * @param projectMax places of one project
+     * @param nanos the time, as of {@link System#nanoTime}
+     */
+    QueuePlaces(int most, int projectMax, ExecutionGate.Timer timer, LongSupplier nanos) {
+        this.most = most;
+        this.projectMax = projectMax;
+        this.timer = timer;
+        this.nanos = nanos;
+    }
+
+    private enum State {
+        IN_LINE,
+        HAS_A_PLACE,
+        /** Its code has ended, or it has given up. */
+        GONE
+    }
+
+    /** One execution's turn. */
+    final class Turn implements QueuedRuns.Turn {
+        private final ProjectId project;
+        private final long since;
+        // Under the lock:
+        private State state = State.IN_LINE;
+        private @Nullable UniEmitter<? super Boolean> waiting;
+
+        private Turn(ProjectId project, long since) {
+            this.project = project;
+            this.since = since;
+        }
+
+        @Override
+        public Uni<Boolean> come() {
+            return Uni.createFrom().emitter(emitter -> {
+                State now;
+                lock.lock();
+                try {
+                    now = state;
+                    if (now == State.IN_LINE) {
+                        waiting = emitter;
+                    }
+                } finally {
+                    lock.unlock();
+                }
+                if (now != State.IN_LINE) {
+                    emitter.complete(now == State.HAS_A_PLACE);
+                }
+            });
+        }
+
+        @Override
+        public void codeEnded() {
+            lock.lock();
+            try {
+                if (state == State.HAS_A_PLACE && nanos.getAsLong() - since <= SHORT.toNanos()) {
+                    endedSoon.merge(project, 1, Integer::sum);
+                }
+            } finally {
+                lock.unlock();
+            }
+            leave();
+        }
+
+        /** It needs its place no more, or never will. Again it does nothing. */
+        void leave() {
+            lock.lock();
+            try {
+                if (state == State.HAS_A_PLACE) {
+                    heldInAll--;
+                    held.computeIfPresent(project, (_, count) -> count == 1 ? null : count - 1);
+                }
+                line.remove(this);
+                state = State.GONE;
+            } finally {
+                lock.unlock();
+            }
+            callNext();
+        }
+    }
+
+    /** Gets in line, for a place at once where one is free. */
+    Turn enter(ProjectId project) {
+        Turn turn = new Turn(project, nanos.getAsLong());
+        lock.lock();
+        try {
+            line.add(turn);
+        } finally {
+            lock.unlock();
+        }
+        callNext();
+        return turn;
+    }
+
+    private void callNext() {
+        List<UniEmitter<? super Boolean>> called = new ArrayList<>();
+        boolean sweep;
+        lock.lock();
+        try {
+            for (Iterator<Turn> all = line.iterator(); all.hasNext() && heldInAll < most; ) {
+                Turn one = all.next();
+                if (held.getOrDefault(one.project, 0) < projectMax) {
+                    all.remove();
+                    one.state = State.HAS_A_PLACE;
+                    heldInAll++;
+                    held.merge(one.project, 1, Integer::sum);
+                    if (one.waiting != null) {
+                        called.add(one.waiting);
+                    }
+                }
+            }
+            sweep = !line.isEmpty() && !sweepDue;
+            sweepDue |= sweep;
+        } finally {
+            lock.unlock();
+        }
+        called.forEach(one -> one.complete(true));
+        if (sweep) {
+            timer.after(TURN_MAX, this::sweep);
+        }
+    }
+
+    private void sweep() {
+        List<UniEmitter<? super Boolean>> late = new ArrayList<>();
+        boolean again;
+        lock.lock();
+        try {
+            long before = nanos.getAsLong() - TURN_MAX.toNanos();
+            for (Iterator<Turn> all = line.iterator(); all.hasNext(); ) {
+                Turn one = all.next();
+                if (one.since - before <= 0) {
+                    all.remove();
+                    one.state = State.GONE;
+                    if (one.waiting != null) {
+                        late.add(one.waiting);
+                    }
+                }
+            }
+            again = !line.isEmpty();
+            sweepDue = again;
+        } finally {
+            lock.unlock();
+        }
+        late.forEach(one -> one.complete(false));
+        if (again) {
+            timer.after(TURN_MAX, this::sweep);
+        }
+    }
+
+    /** How many more may enter. */
+    int room() {
+        lock.lock();
+        try {
+            int soon = endedSoon.values().stream().mapToInt(Integer::intValue).sum();
+            return most - heldInAll + Math.min(LEAD * soon, LEAD * most) - line.size();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** For a claim: what each project has, those in line included, less what it may have in line; what ended until now is counted by this claim alone. */
+    Map<ProjectId, Integer> claiming() {
+        lock.lock();
+        try {
+            Map<ProjectId, Integer> counts = new HashMap<>(held);
+            line.forEach(one -> counts.merge(one.project, 1, Integer::sum));
+            endedSoon.forEach((project, count) ->
+                    counts.merge(project, -Math.min(LEAD * count, LEAD * projectMax), Integer::sum));
+            endedSoon.clear();
+            return counts;
+        } finally {
+            lock.unlock();
+        }
+    }
+}

@@ -1,0 +1,93 @@
+package io.aiel.plane.gateway.execution;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.aiel.plane.vocabulary.ProjectId;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import org.junit.jupiter.api.Test;
+
+/** Who of the queue may have a worker, and how long others wait for that. */
+class QueuePlacesTest {
+    private static final ProjectId ONE = ProjectId.create();
+    private static final ProjectId OTHER = ProjectId.create();
+
+    private final List<Runnable> timed = new ArrayList<>();
+    private long now;
+    private final QueuePlaces places = new QueuePlaces(3, 2, (_, task) -> timed.add(task), () -> now);
+
+    private static CompletableFuture<Boolean> comes(QueuePlaces.Turn turn) {
+        return turn.come().subscribeAsCompletionStage().toCompletableFuture();
+    }
+
+    @Test
+    void givesEachProjectItsPlacesAndCallsTheNextInLineWhenOneIsLeft() {
+        QueuePlaces.Turn first = places.enter(ONE);
+        places.enter(ONE);
+        CompletableFuture<Boolean> third = comes(places.enter(ONE));
+        CompletableFuture<Boolean> fourth = comes(places.enter(ONE));
+        CompletableFuture<Boolean> others = comes(places.enter(OTHER));
+        assertThat(others).isCompletedWithValue(true);
+        assertThat(third).isNotDone();
+
+        first.codeEnded();
+        first.leave();
+
+        assertThat(third).isCompletedWithValue(true);
+        assertThat(fourth).as("one place was left, though it was left twice").isNotDone();
+    }
+
+    @Test
+    void holdsNoPlaceForWhatLeavesTheLine() {
+        places.enter(ONE);
+        QueuePlaces.Turn second = places.enter(ONE);
+        QueuePlaces.Turn third = places.enter(ONE);
+        CompletableFuture<Boolean> fourth = comes(places.enter(ONE));
+
+        third.leave();
+        assertThat(fourth).isNotDone();
+        second.leave();
+
+        assertThat(fourth).isCompletedWithValue(true);
+        assertThat(places.room()).isEqualTo(1);
+    }
+
+    /** Seen to fail: without the sweep it is in line as long as the code before it runs, and no other server can have it. */
+    @Test
+    void sendsAwayWhoWaitedTooLong() {
+        QueuePlaces.Turn first = places.enter(ONE);
+        places.enter(ONE);
+        QueuePlaces.Turn late = places.enter(ONE);
+        CompletableFuture<Boolean> coming = comes(late);
+        QueuePlaces.Turn notAskedYet = places.enter(ONE);
+        assertThat(timed).hasSize(1);
+
+        now += QueuePlaces.TURN_MAX.toNanos();
+        timed.getFirst().run();
+
+        assertThat(coming).isCompletedWithValue(false);
+        assertThat(comes(notAskedYet)).isCompletedWithValue(false);
+        late.codeEnded();
+        late.leave();
+        assertThat(places.room()).as("it holds nothing").isEqualTo(1);
+        first.leave();
+        assertThat(places.room()).isEqualTo(2);
+    }
+
+    @Test
+    void lengthensTheLineByWhatShortCodeLeavesAndCountsEachEndForOneClaim() {
+        QueuePlaces.Turn quick = places.enter(ONE);
+        QueuePlaces.Turn slow = places.enter(ONE);
+        quick.codeEnded();
+        now += 2 * QueuePlaces.SHORT.toNanos();
+        slow.codeEnded();
+
+        assertThat(places.room()).isEqualTo(3 + 3);
+        assertThat(places.claiming()).isEqualTo(Map.of(ONE, -3));
+
+        assertThat(places.room()).isEqualTo(3);
+        assertThat(places.claiming()).isEmpty();
+    }
+}
