@@ -1,5 +1,6 @@
 package io.aiel.plane.gateway.execution;
 
+import io.aiel.plane.audit.DataErrors;
 import io.aiel.plane.gateway.overload.ExecutionGate;
 import io.smallrye.mutiny.Uni;
 import java.time.Duration;
@@ -165,7 +166,7 @@ final class ExecutionJournal {
      * one whose connection broke) is written again entry by entry.
      */
     private void failed(List<Pending> batch, Throwable failure) {
-        if (batch.size() > 1 && RefusedByDatabase.is(failure)) {
+        if (batch.size() > 1 && DataErrors.is(failure)) {
             writeSingly(batch, 0);
             return;
         }
