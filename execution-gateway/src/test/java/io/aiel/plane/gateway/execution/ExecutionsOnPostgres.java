@@ -42,7 +42,8 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
-import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterAll;
@@ -51,6 +52,10 @@ import org.junit.jupiter.api.BeforeAll;
 /** Executions in a real PostgreSQL, as one server after another admits and ends them: what tests of the store and the recovery build on. */
 abstract class ExecutionsOnPostgres {
     static final Duration LIMIT = Duration.ofSeconds(10);
+
+    // Not the common pool: what other tests in this JVM have in it may hold it up.
+    private static final ScheduledExecutorService TIMER = Executors.newSingleThreadScheduledExecutor(
+            Thread.ofPlatform().daemon().name("journal-timer").factory());
     static final String RECORDS = "select canonical from audit_outbox where stream = $1 order by sequence";
     static final JsonText ANSWER = new JsonText("{\"ok\":true,\"result\":\"\\u0000\"}");
     static final AuditCodec CODEC = new AuditCodec(Clock.systemUTC());
@@ -107,8 +112,9 @@ abstract class ExecutionsOnPostgres {
                     100,
                     1_000,
                     2,
-                    (delay, task) -> CompletableFuture.delayedExecutor(delay.toNanos(), TimeUnit.NANOSECONDS)
-                            .execute(task),
+                    (delay, task) -> {
+                        var _ = TIMER.schedule(task, delay.toNanos(), TimeUnit.NANOSECONDS);
+                    },
                     System::nanoTime);
             queue = new ExecutionQueue(pool, incarnation, LIMIT);
             ends = new QueuedEnds(
