@@ -203,7 +203,8 @@ final class QueuePlaces {
         lock.lock();
         try {
             int soon = endedSoon.values().stream().mapToInt(Integer::intValue).sum();
-            return most - heldInAll + Math.min(LEAD * soon, LEAD * most) - line.size();
+            // Who is in line while places are free waits for those of its own project, and leaves these to others.
+            return most - heldInAll + Math.max(0, Math.min(LEAD * soon, LEAD * most) - line.size());
         } finally {
             lock.unlock();
         }

@@ -76,6 +76,18 @@ class QueuePlacesTest {
         assertThat(places.room()).isEqualTo(2);
     }
 
+    /** Seen to fail: where the line is taken off the free places, one project whose code has become slow holds up all others. */
+    @Test
+    void leavesFreePlacesToOthersWhateverOneProjectHasInLine() {
+        for (int i = 0; i < 5; i++) {
+            places.enter(ONE);
+        }
+
+        assertThat(places.room()).isEqualTo(1);
+        assertThat(places.claiming()).isEqualTo(Map.of(ONE, 5));
+        assertThat(comes(places.enter(OTHER))).isCompletedWithValue(true);
+    }
+
     @Test
     void lengthensTheLineByWhatShortCodeLeavesAndCountsEachEndForOneClaim() {
         QueuePlaces.Turn quick = places.enter(ONE);
