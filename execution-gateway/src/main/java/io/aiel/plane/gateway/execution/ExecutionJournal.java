@@ -98,8 +98,8 @@ final class ExecutionJournal {
         return switch (entry) {
             case Admission admission -> admission.queued().isEmpty();
             case Closure closure -> closure.queueEnd().isEmpty();
-            case Progress _ -> true;
-            case Start _, Requeue _ -> false;
+            case Progress _, Start _ -> true;
+            case Requeue _ -> false;
         };
     }
 

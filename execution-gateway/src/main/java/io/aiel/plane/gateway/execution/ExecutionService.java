@@ -643,19 +643,6 @@ public final class ExecutionService {
                 });
     }
 
-    /** Ends what is on record as begun and gets no worker in time; of the queue, it waits again. */
-    Uni<ExecutionAnswer> endWithoutWorker(Run run, AuditChain chain, Visit visit) {
-        visit.ended();
-        ExecutionTrail trail = new ExecutionTrail(run.id(), chain, journal);
-        return closing.close(
-                run,
-                new ExecutionOutcome.Ended(
-                        ErrorCode.CAPACITY_EXHAUSTED, ErrorCode.CAPACITY_EXHAUSTED.title(), Usage.NONE),
-                worker(run, trail),
-                trail,
-                visit);
-    }
-
     private WorkerRecord worker(Run run, ExecutionTrail trail) {
         return new WorkerRecord(limits.logLinesMax(), event -> trail.record(WorkerCall.recorded(run.id(), event)));
     }

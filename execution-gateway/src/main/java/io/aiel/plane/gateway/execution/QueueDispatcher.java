@@ -19,8 +19,8 @@ import org.jboss.logging.Logger;
 
 /**
  * Takes work out of the queue as long as this server has room for it: claims when something was queued here or elsewhere, when something
- * ended, and at intervals. One claim at a time, and none right after another; what happens meanwhile leads to the next. What is claimed is begun,
- * and goes to a worker when it has its turn ({@link QueuePlaces}).
+ * ended, and at intervals. One claim at a time, and none right after another; what happens meanwhile leads to the next. What is claimed
+ * begins when it has its turn ({@link QueuePlaces}).
  *
  * <p>Thread-safe; nothing blocks, and nothing foreign is called under the lock.
  */
@@ -37,7 +37,7 @@ public final class QueueDispatcher {
     static final Duration PACE = Duration.ofMillis(10);
 
     /** There may be so many times as many in hand as may have workers, those included that are in line or whose end is being recorded. */
-    private static final int IN_HAND_SHARE = 4;
+    private static final int IN_HAND_SHARE = 3;
 
     private final Claims queue;
     private final BiFunction<QueuedExecution, QueuedRuns.Turn, Uni<QueuedRuns.Begun>> begin;
@@ -235,7 +235,8 @@ public final class QueueDispatcher {
             return;
         }
         turn.leave();
-        if (leave(one, false)) {
+        boolean claimedTwice = leave(one, false);
+        if (claimedTwice || begun == QueuedRuns.Begun.LATE) {
             giveBack(one, Duration.ZERO, this::look);
         } else {
             look();

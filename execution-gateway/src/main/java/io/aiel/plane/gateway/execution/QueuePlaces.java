@@ -17,9 +17,8 @@ import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The places of queued executions at this server's workers, and the line of those that have none yet. Where code is short, the line is as long as
- * what ends while the next are claimed, decided and put on record: else each worker would wait for all of that, and each would be
- * written by itself. Where code takes longer, nobody is in line.
+ * The places of queued executions at this server's workers, and the line of those that are claimed and have none yet. Where code is short, the line is
+ * as long as what ends until the next claims: else each place would wait for a claim. Where code takes longer, nobody is in line.
  *
  * <p>Thread-safe; nothing blocks, and nothing foreign is called under the lock.
  */
@@ -27,8 +26,8 @@ final class QueuePlaces {
     /** Code that takes no longer, its turn included, is short. */
     static final Duration SHORT = Duration.ofMillis(100);
 
-    /** Places that became free more slowly than it looked are not waited for any longer. */
-    static final Duration TURN_MAX = Duration.ofSeconds(1);
+    /** Places that become free more slowly than it looked are not waited for any longer: others may have what is in line. */
+    static final Duration TURN_MAX = Duration.ofMillis(250);
 
     /** The line is as long as what ends in so many times the time from one claim to the next. */
     private static final int LEAD = 3;
@@ -145,7 +144,7 @@ final class QueuePlaces {
 
     private void callNext() {
         List<UniEmitter<? super Boolean>> called = new ArrayList<>();
-        boolean sweep;
+        Duration sweep;
         lock.lock();
         try {
             for (Iterator<Turn> all = line.iterator(); all.hasNext() && heldInAll < most; ) {
@@ -160,22 +159,36 @@ final class QueuePlaces {
                     }
                 }
             }
-            sweep = !line.isEmpty() && !sweepDue;
-            sweepDue |= sweep;
+            sweep = sweepAfter();
         } finally {
             lock.unlock();
         }
         called.forEach(one -> one.complete(true));
-        if (sweep) {
-            timer.after(TURN_MAX, this::sweep);
+        sweepAfter(sweep);
+    }
+
+    /** When the first in line will have waited too long; zero when nobody is in line, or that is looked after. Under the lock. */
+    private Duration sweepAfter() {
+        if (sweepDue || line.isEmpty()) {
+            return Duration.ZERO;
+        }
+        sweepDue = true;
+        long left = line.iterator().next().since + TURN_MAX.toNanos() - nanos.getAsLong();
+        return Duration.ofNanos(Math.max(1, left));
+    }
+
+    private void sweepAfter(Duration wait) {
+        if (wait.isPositive()) {
+            timer.after(wait, this::sweep);
         }
     }
 
     private void sweep() {
         List<UniEmitter<? super Boolean>> late = new ArrayList<>();
-        boolean again;
+        Duration again;
         lock.lock();
         try {
+            sweepDue = false;
             long before = nanos.getAsLong() - TURN_MAX.toNanos();
             for (Iterator<Turn> all = line.iterator(); all.hasNext(); ) {
                 Turn one = all.next();
@@ -187,15 +200,12 @@ final class QueuePlaces {
                     }
                 }
             }
-            again = !line.isEmpty();
-            sweepDue = again;
+            again = sweepAfter();
         } finally {
             lock.unlock();
         }
         late.forEach(one -> one.complete(false));
-        if (again) {
-            timer.after(TURN_MAX, this::sweep);
-        }
+        sweepAfter(again);
     }
 
     /** How many more may enter. */

@@ -13,20 +13,18 @@ import io.aiel.plane.registry.Target;
 import io.aiel.plane.vocabulary.Decision;
 import io.aiel.plane.vocabulary.ErrorCode;
 import io.aiel.plane.vocabulary.ExecutionId;
-import io.aiel.plane.vocabulary.JsonText;
 import io.aiel.plane.vocabulary.Principal;
 import io.aiel.plane.vocabulary.ResolvedCapability;
 import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.Uni;
 import java.time.Clock;
-import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import org.jboss.logging.Logger;
 
 /**
- * Begins a queued execution that this server has claimed: takes a place, looks up what its caller may do now, decides again, puts the start on
+ * Begins a queued execution that this server has claimed: waits for its turn, takes a place, looks up what its caller may do now, decides again, puts the start on
  * record, and goes on as every execution does ({@link ExecutionService#hydrate}). Whoever lost the right meanwhile gets a denial, on record.
  *
  * <p>Thread-safe; waits for nothing.
@@ -81,6 +79,8 @@ final class QueuedRuns {
     enum Begun {
         /** It ran, or ended without; or recovery has to see what became of it. The claim is of no use any more. */
         OVER,
+        /** Its turn did not come in time, so nothing was done; to be given back as it was. */
+        LATE,
         /** It has not begun and surely will not by this; to be given back. */
         NOT_NOW
     }
@@ -96,6 +96,11 @@ final class QueuedRuns {
 
     /** Begins it; the item comes when this server is done with it. Never fails. */
     Uni<Begun> begin(QueuedExecution queued, Turn turn) {
+        return EventLoops.goOnHere(turn.come())
+                .chain(come -> come ? begun(queued, turn) : Uni.createFrom().item(Begun.LATE));
+    }
+
+    private Uni<Begun> begun(QueuedExecution queued, Turn turn) {
         if (service.refuseWhenUnable().isPresent()) {
             return Uni.createFrom().item(Begun.NOT_NOW);
         }
@@ -176,11 +181,35 @@ final class QueuedRuns {
             RunnerRequest request,
             ResolvedCapability target,
             Visit visit) {
-        Instant now = clock.instant();
-        Caller caller = queued.caller(principal.orElse(queued.holder()));
-        JsonText arguments = envelopes.text(request.arguments());
-        Decision decision = service.decision(caller, request, target, arguments, queued.argumentsDigest(), now);
-        return switch (principal.isPresent() ? decision : denial(decision)) {
+        Decision decision = decision(queued, principal, request, target);
+        if (principal.isEmpty() || !(decision instanceof Decision.Deny deny) || deny.undecided()) {
+            return decided(queued, principal, request, target, decision, visit);
+        }
+        // A denial is its end, and what this server remembers may be older than a right that it was queued with.
+        return standing.afresh(queued.holder().tokenId(), queued.scope())
+                .chain(now -> decided(queued, now, request, target, decision(queued, now, request, target), visit));
+    }
+
+    private Decision decision(
+            QueuedExecution queued, Optional<Principal> principal, RunnerRequest request, ResolvedCapability target) {
+        Decision decision = service.decision(
+                queued.caller(principal.orElse(queued.holder())),
+                request,
+                target,
+                envelopes.text(request.arguments()),
+                queued.argumentsDigest(),
+                clock.instant());
+        return principal.isPresent() ? decision : denial(decision);
+    }
+
+    private Uni<Begun> decided(
+            QueuedExecution queued,
+            Optional<Principal> principal,
+            RunnerRequest request,
+            ResolvedCapability target,
+            Decision decision,
+            Visit visit) {
+        return switch (decision) {
             // No decision could be had, as right after a start: it does not run, and is not at its end for that.
             case Decision.Deny deny when deny.undecided() -> Uni.createFrom().item(Begun.NOT_NOW);
             case Decision.Deny deny -> end(ends.denied(queued, deny));
@@ -188,13 +217,13 @@ final class QueuedRuns {
                 start(
                         new Run(
                                 queued.id(),
-                                caller,
+                                queued.caller(principal.orElse(queued.holder())),
                                 request,
                                 target,
                                 allow,
                                 queued.argumentsDigest(),
                                 Optional.of(queued.attempt()),
-                                now,
+                                clock.instant(),
                                 System.nanoTime()),
                         allow,
                         AuditChain.resume(codec, queued.auditContext(), queued.position()),
@@ -216,7 +245,7 @@ final class QueuedRuns {
         Start start = new Start(run.id(), allow, run.requestedAt(), records, chain.position());
         // Before the write: from the commit on, the sweeper may see the row and must know that it is alive.
         live.add(run.id());
-        return journal.write(start).onItemOrFailure().transformToUni((effective, failure) -> {
+        return EventLoops.goOnHere(journal.write(start)).onItemOrFailure().transformToUni((effective, failure) -> {
             if (failure != null) {
                 LOG.warnf(failure, "the start of %s could not be recorded, it did not run", run.id());
                 live.notBegun(run.id());
@@ -229,11 +258,7 @@ final class QueuedRuns {
                 return Uni.createFrom().item(Begun.OVER);
             }
             visit.admitted();
-            return EventLoops.goOnHere(Uni.createFrom().deferred(visit::turn))
-                    .chain(turn -> turn
-                            ? service.hydrate(run, allow, chain, visit)
-                            : service.endWithoutWorker(run, chain, visit))
-                    .replaceWith(Begun.OVER);
+            return service.hydrate(run, allow, chain, visit).replaceWith(Begun.OVER);
         });
     }
 

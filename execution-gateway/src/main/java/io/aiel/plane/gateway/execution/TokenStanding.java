@@ -21,7 +21,13 @@ public interface TokenStanding {
     /** A token, and the project that it is used for. */
     record Held(TokenId token, ProjectScope scope) {}
 
-    /** The same of many at once. Whoever is not in the answer would be empty. */
+    /** The same, whatever this server remembers: for what cannot be asked again. */
+    default Uni<Optional<Principal>> afresh(TokenId token, ProjectScope scope) {
+        Held one = new Held(token, scope);
+        return now(Set.of(one)).map(found -> Optional.ofNullable(found.get(one)));
+    }
+
+    /** The same of many at once, whatever this server remembers. Whoever is not in the answer would be empty. */
     default Uni<Map<Held, Principal>> now(Set<Held> all) {
         return Multi.createFrom()
                 .iterable(all)

@@ -1,7 +1,6 @@
 package io.aiel.plane.gateway.execution;
 
 import io.aiel.plane.gateway.overload.Place;
-import io.smallrye.mutiny.Uni;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -86,15 +85,9 @@ final class Visit {
         admitted = nanoTime.getAsLong();
     }
 
-    /** It is of the queue: its code has to wait for this, and nobody waits for it. */
+    /** It is of the queue and has its turn there, and nobody waits for it. */
     void hasTurn(QueuedRuns.Turn given) {
         turn = given;
-    }
-
-    /** Comes when its code may have a worker; false when that took too long. */
-    Uni<Boolean> turn() {
-        QueuedRuns.Turn mine = turn;
-        return mine == null ? Uni.createFrom().item(true) : mine.come();
     }
 
     /** The code has ended, well or not. */
@@ -117,11 +110,10 @@ final class Visit {
         if (mine == null) {
             return;
         }
-        if (turn == null || failed) {
+        if (turn == null) {
             mine.leave(own(worker, mine.heldBefore() < ownWorkers), failed);
         } else {
-            // What is of the queue waits for its turn, and for others to be written with: that says nothing of the
-            // server.
+            // What is of the queue waits for others to be written with: that says nothing of the server.
             mine.leave();
         }
     }

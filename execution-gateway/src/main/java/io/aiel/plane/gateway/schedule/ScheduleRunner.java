@@ -256,7 +256,7 @@ public final class ScheduleRunner {
 
     /** As a request of who made it, with what they may do now: who lost that right gets a denial, on record. */
     private Uni<Fired> submit(Schedule schedule, Instant dueAt) {
-        return standing.now(schedule.holder().tokenId(), schedule.scope())
+        return standing.afresh(schedule.holder().tokenId(), schedule.scope())
                 .chain(principal -> submitter.submit(
                         schedule.caller(principal.orElse(schedule.holder()), dueAt),
                         request(schedule),

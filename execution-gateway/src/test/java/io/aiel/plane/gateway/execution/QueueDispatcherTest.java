@@ -111,10 +111,10 @@ class QueueDispatcherTest {
             begun.get(i).turn().codeEnded();
         }
 
-        assertThat(begun).hasSize(4 * IN_HAND);
+        assertThat(begun).hasSize(3 * IN_HAND);
         begun.getFirst().end();
-        assertThat(begun).hasSize(4 * IN_HAND + 1);
-        assertThat(dispatcher.inHand()).hasSize(4 * IN_HAND);
+        assertThat(begun).hasSize(3 * IN_HAND + 1);
+        assertThat(dispatcher.inHand()).hasSize(3 * IN_HAND);
     }
 
     /** Seen to fail: without the pace there is a claim for each. */
@@ -150,6 +150,16 @@ class QueueDispatcherTest {
         assertThat(heldAtClaims.getLast()).isEqualTo(1 - 3);
         assertThat(comes(begun.get(2))).isTrue();
         assertThat(comes(begun.get(3))).isNull();
+    }
+
+    @Test
+    void givesBackAtOnceWhoseTurnDidNotCome() {
+        dispatcher.look();
+
+        begun.getFirst().over().complete(QueuedRuns.Begun.LATE);
+
+        assertThat(givenBack).containsExactly(begun.getFirst().one().id());
+        assertThat(dispatcher.inHand()).doesNotContain(begun.getFirst().one().id());
     }
 
     @Test
