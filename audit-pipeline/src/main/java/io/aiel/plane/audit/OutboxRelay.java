@@ -59,9 +59,9 @@ public final class OutboxRelay implements AutoCloseable {
             WHERE published_at < now() - $2::bigint * interval '1 millisecond' ORDER BY position LIMIT $1
             """;
     // Rows which the sink is deleting just now are left to it: waiting for it, in another order than its own, could
-    // deadlock. As an array, as the planner takes a table that was empty when it was last looked at for one of a row,
-    // and
-    // would compare each with each in a join.
+    // deadlock. As an array: the planner may have last seen the table empty, takes it for one of a row, and would
+    // compare
+    // each with each in a join.
     static final String MARK = """
             UPDATE audit_outbox SET published_at = now() WHERE position = ANY (ARRAY(
                 SELECT position FROM audit_outbox WHERE position = ANY($1) ORDER BY position FOR UPDATE SKIP LOCKED))

@@ -21,14 +21,14 @@ import java.util.function.LongSupplier;
  * execution had been closed by another), or the failure of its transaction, after which it may or may not be durable.
  */
 final class ExecutionJournal {
-    /** From the begin of a flush to that of one which has only entries of queued work. */
+    /** From the begin of a flush to that of one in which nothing is urgent. */
     static final Duration PATIENCE = Duration.ofMillis(5);
 
     private final Function<List<JournalEntry>, Uni<List<Boolean>>> transaction;
     private final int batchMax;
     private final int waitingMax;
     private final int flushesMax;
-    private final ExecutionGate.Timer timer;
+    private final Reminder wake;
     private final LongSupplier nanos;
 
     private final ReentrantLock lock = new ReentrantLock();
@@ -37,7 +37,6 @@ final class ExecutionJournal {
     private final Deque<Pending> waiting = new ArrayDeque<>();
     private int flushes;
     private boolean urgent;
-    private boolean wakeDue;
     private long patientUntil;
 
     /**
@@ -58,7 +57,7 @@ final class ExecutionJournal {
         this.batchMax = batchMax;
         this.waitingMax = waitingMax;
         this.flushesMax = flushesMax;
-        this.timer = timer;
+        this.wake = new Reminder(timer, this::flushIfPossible);
         this.nanos = nanos;
         this.patientUntil = nanos.getAsLong();
     }
@@ -87,14 +86,15 @@ final class ExecutionJournal {
     private boolean enqueue(Pending pending) {
         lock.lock();
         try {
-            urgent |= isWaitedFor(pending.entry());
+            urgent |= isUrgent(pending.entry());
             return waiting.size() < waitingMax && waiting.add(pending);
         } finally {
             lock.unlock();
         }
     }
 
-    private static boolean isWaitedFor(JournalEntry entry) {
+    /** What runs holds a place or has a caller who waits. What is only put into the queue, or leaves it, can wait for others. */
+    private static boolean isUrgent(JournalEntry entry) {
         return switch (entry) {
             case Admission admission -> admission.queued().isEmpty();
             case Closure closure -> closure.queueEnd().isEmpty();
@@ -121,29 +121,15 @@ final class ExecutionJournal {
                 }
                 // What is left has waited for its place already.
                 urgent = !waiting.isEmpty();
-            } else if (wakeDue) {
-                return;
-            } else {
-                wakeDue = true;
             }
         } finally {
             lock.unlock();
         }
         if (wait > 0) {
-            timer.after(Duration.ofNanos(wait), this::wake);
+            wake.after(Duration.ofNanos(wait));
         } else {
             flush(batch);
         }
-    }
-
-    private void wake() {
-        lock.lock();
-        try {
-            wakeDue = false;
-        } finally {
-            lock.unlock();
-        }
-        flushIfPossible();
     }
 
     private void flush(List<Pending> batch) {

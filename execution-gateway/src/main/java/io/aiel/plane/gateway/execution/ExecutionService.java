@@ -622,7 +622,8 @@ public final class ExecutionService {
                 .setParent(run.caller().trace())
                 .startSpan();
         ExecutionTrail trail = new ExecutionTrail(run.id(), chain, journal);
-        WorkerRecord worker = worker(run, trail);
+        WorkerRecord worker =
+                new WorkerRecord(limits.logLinesMax(), event -> trail.record(WorkerCall.recorded(run.id(), event)));
         visit.stream()
                 .ifPresent(stream ->
                         readers.enter(run.caller(), stream.events(), now -> decision(run, now), stream::refuse));
@@ -641,10 +642,6 @@ public final class ExecutionService {
                     visit.ended();
                     return closing.close(run, outcome, worker, trail, visit);
                 });
-    }
-
-    private WorkerRecord worker(Run run, ExecutionTrail trail) {
-        return new WorkerRecord(limits.logLinesMax(), event -> trail.record(WorkerCall.recorded(run.id(), event)));
     }
 
     /** What the policy would say if the same caller asked for the same now. */

@@ -48,6 +48,7 @@ public final class QueueDispatcher {
     private final int inHandMax;
     private final int projectMax;
     private final QueuePlaces places;
+    private final Reminder nextLook;
 
     private final ReentrantLock lock = new ReentrantLock();
     // Under the lock:
@@ -60,7 +61,6 @@ public final class QueueDispatcher {
     private boolean claiming;
     private boolean again;
     private long nextAt;
-    private boolean lookDue;
 
     /** What says who begins what. */
     interface Claims {
@@ -72,7 +72,7 @@ public final class QueueDispatcher {
          */
         Uni<List<QueuedExecution>> claim(int most, Map<ProjectId, Integer> held, int projectMax);
 
-        /** Lets others begin it, after a while; nothing happens when this server does not hold it. */
+        /** Lets others begin it, after a while, or with no delay where it stood; nothing happens when this server does not hold it. */
         Uni<Void> giveBack(ExecutionId id, Duration after);
     }
 
@@ -101,7 +101,8 @@ public final class QueueDispatcher {
         this.nextAt = nanos.getAsLong();
         this.inHandMax = inHandMax;
         this.projectMax = projectMax;
-        this.places = new QueuePlaces(inHandMax, projectMax, timer, nanos);
+        this.places = new QueuePlaces(inHandMax, projectMax, this::look, timer, nanos);
+        this.nextLook = new Reminder(timer, this::look);
     }
 
     /** Looks whether there is something to begin. To be called whenever there may be. */
@@ -123,32 +124,18 @@ public final class QueueDispatcher {
                 claiming = true;
                 again = false;
                 counts = counts();
-            } else if (lookDue) {
-                return;
-            } else {
-                lookDue = true;
             }
         } finally {
             lock.unlock();
         }
         if (wait > 0) {
-            timer.after(Duration.ofNanos(wait), this::dueLook);
+            nextLook.after(Duration.ofNanos(wait));
             return;
         }
         queue.claim(room, counts, projectMax).subscribe().with(this::claimed, failure -> {
             LOG.warnf("the queue could not be looked at (%s); it will be again", failure.toString());
             claimed(List.of());
         });
-    }
-
-    private void dueLook() {
-        lock.lock();
-        try {
-            lookDue = false;
-        } finally {
-            lock.unlock();
-        }
-        look();
     }
 
     /** How many more to claim; ends that are slow to be recorded hold more back in time. Under the lock. */
@@ -192,33 +179,13 @@ public final class QueueDispatcher {
     private void begin(QueuedExecution one) {
         QueuePlaces.Turn turn = places.enter(one.scope().project());
         Uni.createFrom()
-                .deferred(() -> begin.apply(one, new Looking(turn)))
+                .deferred(() -> begin.apply(one, turn))
                 .runSubscriptionOn(loops)
                 .subscribe()
                 .with(begun -> over(one, turn, begun), failure -> {
                     LOG.errorf(failure, "%s was not begun; its claim will be freed", one.id());
                     over(one, turn, QueuedRuns.Begun.OVER);
                 });
-    }
-
-    /** A turn whose worker can serve the next while its end is being recorded, which takes longer than most code. */
-    private final class Looking implements QueuedRuns.Turn {
-        private final QueuePlaces.Turn turn;
-
-        private Looking(QueuePlaces.Turn turn) {
-            this.turn = turn;
-        }
-
-        @Override
-        public Uni<Boolean> come() {
-            return turn.come();
-        }
-
-        @Override
-        public void codeEnded() {
-            turn.codeEnded();
-            look();
-        }
     }
 
     private void over(QueuedExecution one, QueuePlaces.Turn turn, QueuedRuns.Begun begun) {

@@ -34,7 +34,8 @@ final class QueuePlaces {
 
     private final int most;
     private final int projectMax;
-    private final ExecutionGate.Timer timer;
+    private final Runnable freed;
+    private final Reminder sweep;
     private final LongSupplier nanos;
 
     private final ReentrantLock lock = new ReentrantLock();
@@ -46,17 +47,17 @@ final class QueuePlaces {
     /** Short code that has ended since the last claim. */
     private final Map<ProjectId, Integer> endedSoon = new HashMap<>();
 
-    private boolean sweepDue;
-
     /**
      * @param most places in all
      * @param projectMax places of one project
+     * @param freed told when a place has become free because its code has ended: the end is still to be recorded, which takes longer than most code
      * @param nanos the time, as of {@link System#nanoTime}
      */
-    QueuePlaces(int most, int projectMax, ExecutionGate.Timer timer, LongSupplier nanos) {
+    QueuePlaces(int most, int projectMax, Runnable freed, ExecutionGate.Timer timer, LongSupplier nanos) {
         this.most = most;
         this.projectMax = projectMax;
-        this.timer = timer;
+        this.freed = freed;
+        this.sweep = new Reminder(timer, this::sweep);
         this.nanos = nanos;
     }
 
@@ -110,6 +111,7 @@ final class QueuePlaces {
                 lock.unlock();
             }
             leave();
+            freed.run();
         }
 
         /** It needs its place no more, or never will. Again it does nothing. */
@@ -144,7 +146,6 @@ final class QueuePlaces {
 
     private void callNext() {
         List<UniEmitter<? super Boolean>> called = new ArrayList<>();
-        Duration sweep;
         lock.lock();
         try {
             for (Iterator<Turn> all = line.iterator(); all.hasNext() && heldInAll < most; ) {
@@ -159,36 +160,31 @@ final class QueuePlaces {
                     }
                 }
             }
-            sweep = sweepAfter();
         } finally {
             lock.unlock();
         }
         called.forEach(one -> one.complete(true));
-        sweepAfter(sweep);
+        remindOfTheFirst();
     }
 
-    /** When the first in line will have waited too long; zero when nobody is in line, or that is looked after. Under the lock. */
-    private Duration sweepAfter() {
-        if (sweepDue || line.isEmpty()) {
-            return Duration.ZERO;
+    private void remindOfTheFirst() {
+        long left;
+        lock.lock();
+        try {
+            if (line.isEmpty()) {
+                return;
+            }
+            left = line.iterator().next().since + TURN_MAX.toNanos() - nanos.getAsLong();
+        } finally {
+            lock.unlock();
         }
-        sweepDue = true;
-        long left = line.iterator().next().since + TURN_MAX.toNanos() - nanos.getAsLong();
-        return Duration.ofNanos(Math.max(1, left));
-    }
-
-    private void sweepAfter(Duration wait) {
-        if (wait.isPositive()) {
-            timer.after(wait, this::sweep);
-        }
+        sweep.after(Duration.ofNanos(Math.max(1, left)));
     }
 
     private void sweep() {
         List<UniEmitter<? super Boolean>> late = new ArrayList<>();
-        Duration again;
         lock.lock();
         try {
-            sweepDue = false;
             long before = nanos.getAsLong() - TURN_MAX.toNanos();
             for (Iterator<Turn> all = line.iterator(); all.hasNext(); ) {
                 Turn one = all.next();
@@ -200,12 +196,11 @@ final class QueuePlaces {
                     }
                 }
             }
-            again = sweepAfter();
         } finally {
             lock.unlock();
         }
         late.forEach(one -> one.complete(false));
-        sweepAfter(again);
+        remindOfTheFirst();
     }
 
     /** How many more may enter. */

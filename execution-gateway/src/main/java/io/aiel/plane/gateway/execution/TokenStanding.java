@@ -14,7 +14,7 @@ import java.util.Set;
 public interface TokenStanding {
     /**
      * The holder with the roles and scopes that hold in the project now; empty when the token is revoked or expired, or its holder disabled, or
-     * may not know of the project any more. Fails when that cannot be looked up.
+     * may not know of the project any more. As this server remembers it, two seconds at most. Fails when it is not remembered and cannot be looked up.
      */
     Uni<Optional<Principal>> now(TokenId token, ProjectScope scope);
 
@@ -27,7 +27,7 @@ public interface TokenStanding {
         return now(Set.of(one)).map(found -> Optional.ofNullable(found.get(one)));
     }
 
-    /** The same of many at once, whatever this server remembers. Whoever is not in the answer would be empty. */
+    /** The same of many at once, as it is now: who remembers has to look these up. Whoever is not in the answer would be empty. */
     default Uni<Map<Held, Principal>> now(Set<Held> all) {
         return Multi.createFrom()
                 .iterable(all)

@@ -110,7 +110,7 @@ final class Visit {
         if (mine == null) {
             return;
         }
-        if (turn == null) {
+        if (turn == null || failed) {
             mine.leave(own(worker, mine.heldBefore() < ownWorkers), failed);
         } else {
             // What is of the queue waits for others to be written with: that says nothing of the server.

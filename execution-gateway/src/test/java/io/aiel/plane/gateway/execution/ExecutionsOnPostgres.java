@@ -53,7 +53,7 @@ import org.junit.jupiter.api.BeforeAll;
 abstract class ExecutionsOnPostgres {
     static final Duration LIMIT = Duration.ofSeconds(10);
 
-    // Not the common pool: what other tests in this JVM have in it may hold it up.
+    // Not that of the common pool, whose timers did not run in the JVM of all tests of this module.
     private static final ScheduledExecutorService TIMER = Executors.newSingleThreadScheduledExecutor(
             Thread.ofPlatform().daemon().name("journal-timer").factory());
     static final String RECORDS = "select canonical from audit_outbox where stream = $1 order by sequence";

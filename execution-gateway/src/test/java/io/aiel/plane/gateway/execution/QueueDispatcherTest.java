@@ -134,7 +134,7 @@ class QueueDispatcherTest {
         assertThat(begun).hasSize(2 * IN_HAND);
     }
 
-    /** Seen to fail: where only as many are claimed as have a place, each worker waits for the next claim and its start. */
+    /** Seen to fail: where only as many are claimed as have a place, each place waits for the next claim. */
     @Test
     void claimsForThePlacesThatShortCodeIsAboutToLeave() {
         step = 0;

@@ -16,7 +16,7 @@ class QueuePlacesTest {
 
     private final List<Runnable> timed = new ArrayList<>();
     private long now;
-    private final QueuePlaces places = new QueuePlaces(3, 2, (_, task) -> timed.add(task), () -> now);
+    private final QueuePlaces places = new QueuePlaces(3, 2, () -> {}, (_, task) -> timed.add(task), () -> now);
 
     private static CompletableFuture<Boolean> comes(QueuePlaces.Turn turn) {
         return turn.come().subscribeAsCompletionStage().toCompletableFuture();
