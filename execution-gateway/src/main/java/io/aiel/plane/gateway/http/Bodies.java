@@ -160,10 +160,7 @@ final class Bodies {
         if (request.isEnded()) {
             return;
         }
-        routing.vertx().setTimer(GRACE_MS, _ -> {
-            if (request.isEnded()) {
-                return;
-            }
+        long timer = routing.vertx().setTimer(GRACE_MS, _ -> {
             if (request.version() == HttpVersion.HTTP_2) {
                 // The other requests of the connection are not to blame.
                 routing.response().reset();
@@ -171,5 +168,9 @@ final class Bodies {
                 var _ = request.connection().close();
             }
         });
+        // Nearly always the rest is here a moment later. A timer left behind would keep each refused request for its
+        // time, which under
+        // overload fills the old space of the heap.
+        request.end().onComplete(_ -> routing.vertx().cancelTimer(timer));
     }
 }
