@@ -161,9 +161,12 @@ public class ExecutionAssembly {
     static QueueSettings settings(QueueConfig config, HydratorConfig workers) {
         int inHand = config.inHandMax().orElse(Math.max(1, workers.workersMax() * 3 / 4));
         int ofOneSnapshot = Math.min(workers.workersPerSnapshotMax(), workers.workersPerProjectMax());
+        int ofOneProject = config.projectInHandMax().orElse(Math.clamp(ofOneSnapshot * 3L / 4, 1, inHand));
+        int whileShort = config.projectInHandMax().isPresent() ? ofOneProject : Math.min(ofOneProject * 3 / 2, inHand);
         return new QueueSettings(
                 inHand,
-                config.projectInHandMax().orElse(Math.clamp(ofOneSnapshot * 3L / 4, 1, inHand)),
+                ofOneProject,
+                config.projectInHandShortMax().orElse(whileShort),
                 config.max(),
                 config.projectMax(),
                 config.inputBytesMax(),

@@ -22,6 +22,12 @@ public interface QueueConfig {
     /** Those of one project; absent means three quarters of the workers that it may have for one snapshot. */
     OptionalInt projectInHandMax();
 
+    /**
+     * Those of one project while its code is short, at most 0.1 s: putting the start on record takes as long and needs no worker. Absent means one and a half
+     * times {@link #projectInHandMax} where that is absent too, and else the same.
+     */
+    OptionalInt projectInHandShortMax();
+
     /** The largest request that is queued or kept, bytes. */
     @WithDefault("262144")
     int inputBytesMax();

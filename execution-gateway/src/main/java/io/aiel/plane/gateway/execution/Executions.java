@@ -166,7 +166,8 @@ public record Executions(
                 parts.timer(),
                 System::nanoTime,
                 settings.queue().inHandMax(),
-                settings.queue().projectInHandMax());
+                settings.queue().projectInHandMax(),
+                settings.queue().projectInHandShortMax());
         QueueNotifier notifier =
                 new QueueNotifier(parts.pool(), incarnation, parts.timer(), settings.statementTimeout());
         tell.set(() -> {

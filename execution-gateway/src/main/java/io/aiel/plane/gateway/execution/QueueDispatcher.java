@@ -82,6 +82,7 @@ public final class QueueDispatcher {
      * @param nanos the time, as of {@link System#nanoTime}
      * @param inHandMax how many have workers at once
      * @param projectMax how many of one project
+     * @param projectShortMax how many of one project whose code is short
      */
     QueueDispatcher(
             Claims queue,
@@ -91,7 +92,8 @@ public final class QueueDispatcher {
             ExecutionGate.Timer timer,
             LongSupplier nanos,
             int inHandMax,
-            int projectMax) {
+            int projectMax,
+            int projectShortMax) {
         this.queue = queue;
         this.begin = begin;
         this.live = live;
@@ -101,7 +103,7 @@ public final class QueueDispatcher {
         this.nextAt = nanos.getAsLong();
         this.inHandMax = inHandMax;
         this.projectMax = projectMax;
-        this.places = new QueuePlaces(inHandMax, projectMax, this::look, timer, nanos);
+        this.places = new QueuePlaces(inHandMax, projectMax, projectShortMax, this::look, timer, nanos);
         this.nextLook = new Reminder(timer, this::look);
     }
 

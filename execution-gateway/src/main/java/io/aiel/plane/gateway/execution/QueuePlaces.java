@@ -20,6 +20,9 @@ import org.jspecify.annotations.Nullable;
  * The places of queued executions at this server's workers, and the line of those that are claimed and have none yet. Where code is short, the line is
  * as long as what ends until the next claims: else each place would wait for a claim. Where code takes longer, nobody is in line.
  *
+ * <p>A place is held from before the start is put on record, which needs no worker and takes as long as short code does. So a project whose code is
+ * short has more places than it may have workers; it has no more than those as soon as one of its places is held for longer than that.
+ *
  * <p>Thread-safe; nothing blocks, and nothing foreign is called under the lock.
  */
 final class QueuePlaces {
@@ -34,6 +37,7 @@ final class QueuePlaces {
 
     private final int most;
     private final int projectMax;
+    private final int projectShortMax;
     private final Runnable freed;
     private final Reminder sweep;
     private final LongSupplier nanos;
@@ -41,7 +45,7 @@ final class QueuePlaces {
     private final ReentrantLock lock = new ReentrantLock();
     // Under the lock:
     private final Set<Turn> line = new LinkedHashSet<>();
-    private final Map<ProjectId, Integer> held = new HashMap<>();
+    private final Map<ProjectId, Held> held = new HashMap<>();
     private int heldInAll;
 
     /** Short code that has ended since the last claim. */
@@ -50,12 +54,20 @@ final class QueuePlaces {
     /**
      * @param most places in all
      * @param projectMax places of one project
+     * @param projectShortMax those of one whose code is short
      * @param freed told when a place has become free because its code has ended: the end is still to be recorded, which takes longer than most code
      * @param nanos the time, as of {@link System#nanoTime}
      */
-    QueuePlaces(int most, int projectMax, Runnable freed, ExecutionGate.Timer timer, LongSupplier nanos) {
+    QueuePlaces(
+            int most,
+            int projectMax,
+            int projectShortMax,
+            Runnable freed,
+            ExecutionGate.Timer timer,
+            LongSupplier nanos) {
         this.most = most;
         this.projectMax = projectMax;
+        this.projectShortMax = projectShortMax;
         this.freed = freed;
         this.sweep = new Reminder(timer, this::sweep);
         this.nanos = nanos;
@@ -68,12 +80,28 @@ final class QueuePlaces {
         GONE
     }
 
+    /** The places that one project has; there is none that has no place. */
+    private static final class Held {
+        /** As they got them. */
+        private final Set<Turn> turns = new LinkedHashSet<>();
+
+        /** Whether the code that ended last was short. */
+        private boolean lastWasShort;
+
+        private int max(int projectMax, int projectShortMax, long now) {
+            return lastWasShort && now - turns.iterator().next().placedAt <= SHORT.toNanos()
+                    ? projectShortMax
+                    : projectMax;
+        }
+    }
+
     /** One execution's turn. */
     final class Turn implements QueuedRuns.Turn {
         private final ProjectId project;
         private final long since;
         // Under the lock:
         private State state = State.IN_LINE;
+        private long placedAt;
         private @Nullable UniEmitter<? super Boolean> waiting;
 
         private Turn(ProjectId project, long since) {
@@ -104,8 +132,13 @@ final class QueuePlaces {
         public void codeEnded() {
             lock.lock();
             try {
-                if (state == State.HAS_A_PLACE && nanos.getAsLong() - since <= SHORT.toNanos()) {
-                    endedSoon.merge(project, 1, Integer::sum);
+                @Nullable Held mine = held.get(project);
+                if (state == State.HAS_A_PLACE && mine != null) {
+                    long now = nanos.getAsLong();
+                    mine.lastWasShort = now - placedAt <= SHORT.toNanos();
+                    if (now - since <= SHORT.toNanos()) {
+                        endedSoon.merge(project, 1, Integer::sum);
+                    }
                 }
             } finally {
                 lock.unlock();
@@ -120,7 +153,10 @@ final class QueuePlaces {
             try {
                 if (state == State.HAS_A_PLACE) {
                     heldInAll--;
-                    held.computeIfPresent(project, (_, count) -> count == 1 ? null : count - 1);
+                    held.computeIfPresent(project, (_, mine) -> {
+                        mine.turns.remove(this);
+                        return mine.turns.isEmpty() ? null : mine;
+                    });
                 }
                 line.remove(this);
                 state = State.GONE;
@@ -148,13 +184,16 @@ final class QueuePlaces {
         List<UniEmitter<? super Boolean>> called = new ArrayList<>();
         lock.lock();
         try {
+            long now = nanos.getAsLong();
             for (Iterator<Turn> all = line.iterator(); all.hasNext() && heldInAll < most; ) {
                 Turn one = all.next();
-                if (held.getOrDefault(one.project, 0) < projectMax) {
+                @Nullable Held has = held.get(one.project);
+                if (has == null || has.turns.size() < has.max(projectMax, projectShortMax, now)) {
                     all.remove();
                     one.state = State.HAS_A_PLACE;
+                    one.placedAt = now;
                     heldInAll++;
-                    held.merge(one.project, 1, Integer::sum);
+                    held.computeIfAbsent(one.project, _ -> new Held()).turns.add(one);
                     if (one.waiting != null) {
                         called.add(one.waiting);
                     }
@@ -219,7 +258,10 @@ final class QueuePlaces {
     Map<ProjectId, Integer> claiming() {
         lock.lock();
         try {
-            Map<ProjectId, Integer> counts = new HashMap<>(held);
+            long now = nanos.getAsLong();
+            Map<ProjectId, Integer> counts = new HashMap<>();
+            held.forEach((project, has) ->
+                    counts.put(project, has.turns.size() - has.max(projectMax, projectShortMax, now) + projectMax));
             line.forEach(one -> counts.merge(one.project, 1, Integer::sum));
             endedSoon.forEach((project, count) ->
                     counts.merge(project, -Math.min(LEAD * count, LEAD * projectMax), Integer::sum));

@@ -9,6 +9,7 @@ import java.util.List;
  *
  * @param inHandMax queued executions that this server has begun at once
  * @param projectInHandMax those of one project
+ * @param projectInHandShortMax those of one project while its code is short
  * @param queuedMax executions that may wait or run out of the queue, of all projects
  * @param projectQueuedMax those of one project
  * @param inputBytesMax the largest request that is queued or kept, bytes
@@ -20,6 +21,7 @@ import java.util.List;
 public record QueueSettings(
         int inHandMax,
         int projectInHandMax,
+        int projectInHandShortMax,
         int queuedMax,
         int projectQueuedMax,
         int inputBytesMax,
@@ -38,6 +40,11 @@ public record QueueSettings(
         if (projectInHandMax < 1 || projectInHandMax > inHandMax) {
             wrong.add("project-in-hand-max is " + projectInHandMax + "; it must be within 1 and in-hand-max, which is "
                     + inHandMax);
+        }
+        if (projectInHandShortMax < projectInHandMax || projectInHandShortMax > inHandMax) {
+            wrong.add("project-in-hand-short-max is " + projectInHandShortMax
+                    + "; it must be within project-in-hand-max, which is " + projectInHandMax
+                    + ", and in-hand-max, which is " + inHandMax);
         }
         if (projectQueuedMax < 1 || projectQueuedMax > queuedMax) {
             wrong.add("project-max is " + projectQueuedMax + "; it must be within 1 and max, which is " + queuedMax);

@@ -9,9 +9,11 @@ import java.lang.annotation.Annotation;
 import java.lang.reflect.Method;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -22,7 +24,7 @@ import org.jspecify.annotations.Nullable;
 @Singleton
 final class AllowedMethods {
     private final BeanManager beans;
-    private volatile @Nullable List<Served> served;
+    private volatile @Nullable Index served;
 
     AllowedMethods(BeanManager beans) {
         this.beans = beans;
@@ -31,6 +33,38 @@ final class AllowedMethods {
     private record Served(PathTemplate path, String method) {
         boolean answers(String wanted) {
             return method.equals(wanted) || (method.equals(HttpMethod.GET) && wanted.equals(HttpMethod.HEAD));
+        }
+    }
+
+    /**
+     * All that is served. Each request is looked up here, so it is compared only with what has as many segments as its path.
+     *
+     * @param bySize those whose paths all have as many segments
+     * @param others the others
+     */
+    private record Index(Map<Integer, List<Served>> bySize, List<Served> others) {
+        static Index of(List<Served> all) {
+            return new Index(
+                    all.stream()
+                            .filter(one -> one.path().size().isPresent())
+                            .collect(Collectors.groupingBy(
+                                    one -> one.path().size().getAsInt())),
+                    all.stream().filter(one -> one.path().size().isEmpty()).toList());
+        }
+
+        List<Served> at(String path) {
+            List<Served> found = new ArrayList<>();
+            for (Served one : bySize.getOrDefault(PathTemplate.sizeOf(path), List.of())) {
+                if (one.path().matches(path)) {
+                    found.add(one);
+                }
+            }
+            for (Served one : others) {
+                if (one.path().matches(path)) {
+                    found.add(one);
+                }
+            }
+            return found;
         }
     }
 
@@ -53,22 +87,21 @@ final class AllowedMethods {
     }
 
     private List<Served> at(String path) {
-        List<Served> there =
-                all().stream().filter(one -> one.path().matches(path)).toList();
+        List<Served> there = all().at(path);
         List<Served> actions =
                 there.stream().filter(one -> one.path().isAction()).toList();
         return actions.isEmpty() ? there : actions;
     }
 
-    private List<Served> all() {
-        @Nullable List<Served> known = served;
+    private Index all() {
+        @Nullable Index known = served;
         if (known == null) {
-            known = beans.getBeans(Object.class, Any.Literal.INSTANCE).stream()
+            known = Index.of(beans.getBeans(Object.class, Any.Literal.INSTANCE).stream()
                     .map(bean -> bean.getBeanClass())
                     .distinct()
                     .filter(resource -> resource.isAnnotationPresent(Path.class))
                     .flatMap(resource -> servedBy(resource).stream())
-                    .toList();
+                    .toList());
             served = known;
         }
         return known;

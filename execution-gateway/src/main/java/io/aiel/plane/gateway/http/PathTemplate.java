@@ -1,27 +1,36 @@
 package io.aiel.plane.gateway.http;
 
-import java.util.ArrayList;
 import java.util.List;
+import java.util.OptionalInt;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
  * A path as {@code @Path} writes it, with parameters in braces; a slash at the end makes no difference. Every request is compared
- * with many of them, so one whose parameters are whole segments is compared without a regular expression. Immutable.
+ * with many of them, so a regular expression only looks at a path whose first segments fit, and at none where all parameters are whole
+ * segments. Immutable.
  */
 final class PathTemplate {
     private static final Pattern PARAMETER = Pattern.compile("\\{\\s*\\w+\\s*(?::\\s*([^}]+?)\\s*)?\\}");
     private static final Pattern WHOLE_SEGMENT = Pattern.compile("\\{\\s*\\w+\\s*\\}");
 
-    /** The segments in order, empty text for a parameter; null when the template needs a regular expression. */
-    private final @Nullable List<String> segments;
+    /** The segments in order, empty text for a parameter, up to the first that needs a regular expression. */
+    private final List<String> segments;
+
+    /** Whether those are all. */
+    private final boolean plain;
 
     private final Pattern form;
     private final boolean action;
 
     PathTemplate(String template) {
-        this.segments = segments(template);
+        List<String> all = List.of((template.startsWith("/") ? template.substring(1) : template).split("/", -1));
+        this.segments = all.stream()
+                .takeWhile(PathTemplate::isPlain)
+                .map(segment -> segment.startsWith("{") ? "" : segment)
+                .toList();
+        this.plain = segments.size() == all.size();
         this.form = form(template);
         this.action = template.lastIndexOf("}:") > template.lastIndexOf('/');
     }
@@ -31,15 +40,24 @@ final class PathTemplate {
         return action;
     }
 
+    /** How many segments its paths have; empty when not all have as many. */
+    OptionalInt size() {
+        return plain ? OptionalInt.of(segments.size()) : OptionalInt.empty();
+    }
+
+    /** How many segments a path has. */
+    static int sizeOf(String path) {
+        int slashes = 0;
+        for (int at = path.indexOf('/'); at >= 0; at = path.indexOf('/', at + 1)) {
+            slashes++;
+        }
+        return path.endsWith("/") ? slashes - 1 : slashes;
+    }
+
     /** Whether this is the path's template. */
     boolean matches(String path) {
-        @Nullable List<String> wanted = segments;
-        if (wanted == null) {
-            // Most paths have no colon, and a regular expression takes longer to find that out.
-            return (!action || path.indexOf(':') >= 0) && form.matcher(path).matches();
-        }
         int at = 0;
-        for (String segment : wanted) {
+        for (String segment : segments) {
             if (at >= path.length() || path.charAt(at) != '/') {
                 return false;
             }
@@ -53,24 +71,16 @@ final class PathTemplate {
             }
             at = end;
         }
+        if (!plain) {
+            // Most paths have no colon, and a regular expression takes longer to find that out.
+            return (!action || path.indexOf(':') >= 0) && form.matcher(path).matches();
+        }
         return at == path.length() || (at == path.length() - 1 && path.charAt(at) == '/');
     }
 
-    private static @Nullable List<String> segments(String template) {
-        if (!template.startsWith("/")) {
-            return null;
-        }
-        List<String> segments = new ArrayList<>();
-        for (String segment : template.substring(1).split("/", -1)) {
-            if (WHOLE_SEGMENT.matcher(segment).matches()) {
-                segments.add("");
-            } else if (segment.isEmpty() || segment.indexOf('{') >= 0 || segment.indexOf('}') >= 0) {
-                return null;
-            } else {
-                segments.add(segment);
-            }
-        }
-        return List.copyOf(segments);
+    private static boolean isPlain(String segment) {
+        return WHOLE_SEGMENT.matcher(segment).matches()
+                || (!segment.isEmpty() && segment.indexOf('{') < 0 && segment.indexOf('}') < 0);
     }
 
     private static Pattern form(String template) {

@@ -28,8 +28,9 @@ import org.jspecify.annotations.Nullable;
  *       short time, and what becomes free goes to the waiting project that holds least. So projects that want more than there is end
  *       up with as many places each, and those that want less get what they want.
  *   <li>Requests come in bunches, and all that a server did not hear while it stood still comes as one. A project that of late held
- *       less than its share, or than the one that held most, may also wait with some times its share. Where no more can wait, the
- *       last of the project with the most requests goes for one of a project with fewer.
+ *       less than its share, or than the one that held most, may also wait with some times its share; and so may one that asks for less
+ *       than what another is done with, however many it holds because all are slow. Where no more can wait, the last of the
+ *       project with the most requests goes for one of a project with fewer.
  * </ul>
  *
  * <p>Thread-safe; all state is under one lock, and nothing that is foreign is called under it. A project that holds no place
@@ -43,6 +44,9 @@ public final class ExecutionGate {
     private static final double MODEST = 0.9;
 
     private static final double MODEST_OVER_NANOS = 1e9;
+
+    /** Executions are counted over this time. */
+    private static final double COUNTED_OVER_NANOS = 2e9;
 
     /** So many times its share a modest project may want: about what comes in while a server that is full stands still for half a second. */
     private static final int BUNCH_SHARES = 4;
@@ -70,6 +74,8 @@ public final class ExecutionGate {
         private final Deque<Waiter> waiters = new ArrayDeque<>();
         private int held;
         private double usuallyHeld;
+        private double came;
+        private double done;
         private long changed;
 
         Holder(ProjectId project, long now) {
@@ -86,10 +92,26 @@ public final class ExecutionGate {
             return held + (usuallyHeld - held) * Math.exp(-(now - changed) / MODEST_OVER_NANOS);
         }
 
-        private void hold(int change, long now) {
+        /** How many came to an end of late. */
+        private double done(long now) {
+            return done * fadedSinceChange(now);
+        }
+
+        /** How many were not refused at once of late. */
+        private double came(long now) {
+            return came * fadedSinceChange(now);
+        }
+
+        private double fadedSinceChange(long now) {
+            return Math.exp(-(now - changed) / COUNTED_OVER_NANOS);
+        }
+
+        private void changes(int holds, int comes, int ends, long now) {
             usuallyHeld = usuallyHeld(now);
+            came = came(now) + comes;
+            done = done(now) + ends;
             changed = now;
-            held += change;
+            held += holds;
         }
     }
 
@@ -143,6 +165,7 @@ public final class ExecutionGate {
                 return CompletableFuture.completedFuture(new Entry.Refused(refusal.get()));
             }
             Holder holder = known == null ? holder(project, now) : known;
+            holder.changes(0, 1, 0, now);
             if (takesAtOnce(holder)) {
                 return CompletableFuture.completedFuture(take(holder, now));
             }
@@ -202,7 +225,7 @@ public final class ExecutionGate {
         if (known == null ? mayTake(0, projects) : takesAtOnce(known)) {
             return Optional.empty();
         }
-        if (!mayWait(wanted, known == null ? 0 : known.usuallyHeld(now), projects, now)) {
+        if (!mayWait(wanted, known, projects, now)) {
             return Optional.of(Entry.Reason.PROJECT);
         }
         return waiting < settings.waitingMax() || mostWanting(wanted) != null
@@ -238,19 +261,31 @@ public final class ExecutionGate {
      * Waiting makes sense for a project below its share, for a bunch of one that has been modest, and for one that would still
      * not hold more than the largest holder when all who wait have got their places from that one.
      */
-    private boolean mayWait(int wanted, double usuallyHeld, int projects, long now) {
+    private boolean mayWait(int wanted, @Nullable Holder known, int projects, long now) {
         int share = Math.max(1, (limit - reserve()) / projects);
         if (wanted < share) {
             return true;
         }
         int largest = 0;
-        double usuallyLargest = share;
         for (Holder holder : holders.values()) {
             largest = Math.max(largest, holder.held);
-            usuallyLargest = Math.max(usuallyLargest, holder.usuallyHeld(now));
         }
-        return wanted < largest - waiting - 1
-                || (usuallyHeld < MODEST * usuallyLargest && wanted < BUNCH_SHARES * share);
+        return wanted < largest - waiting - 1 || (wanted < BUNCH_SHARES * share && isModest(known, share, now));
+    }
+
+    private boolean isModest(@Nullable Holder known, int share, long now) {
+        if (known == null) {
+            return true;
+        }
+        double usuallyLargest = share;
+        double mostDone = 0;
+        for (Holder holder : holders.values()) {
+            usuallyLargest = Math.max(usuallyLargest, holder.usuallyHeld(now));
+            if (holder != known) {
+                mostDone = Math.max(mostDone, holder.done(now));
+            }
+        }
+        return known.usuallyHeld(now) < MODEST * usuallyLargest || known.came(now) < MODEST * mostDone;
     }
 
     /** The project with the most requests here, if some of them wait and it has more than so many and the one that comes. */
@@ -282,7 +317,7 @@ public final class ExecutionGate {
 
     private Place take(Holder holder, long now) {
         Place place = new Place(this, holder, taken, holder.held);
-        holder.hold(1, now);
+        holder.changes(1, 0, 0, now);
         taken++;
         return place;
     }
@@ -301,7 +336,7 @@ public final class ExecutionGate {
         lock.lock();
         try {
             taken--;
-            place.holder().hold(-1, nanoTime.getAsLong());
+            place.holder().changes(-1, 0, 1, nanoTime.getAsLong());
             forgetIfIdle(place.holder());
             serve(answers);
         } finally {

@@ -2,6 +2,7 @@ package io.aiel.plane.gateway.app;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.aiel.plane.gateway.execution.QueueSettings;
 import io.aiel.plane.gateway.overload.ExecutionGate;
 import io.aiel.plane.gateway.overload.GateSettings;
 import io.smallrye.config.PropertiesConfigSource;
@@ -10,17 +11,27 @@ import io.smallrye.config.SmallRyeConfigBuilder;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 
-/** What the gate is told where an operator leaves something open. */
+/** What the gate and the queue are told where an operator leaves something open. */
 class ExecutionAssemblyTest {
     private static GateSettings settings(Map<String, String> given) {
-        SmallRyeConfig config = new SmallRyeConfigBuilder()
+        SmallRyeConfig config = config(given, ConcurrencyConfig.class);
+        return ExecutionAssembly.settings(
+                config.getConfigMapping(ConcurrencyConfig.class), config.getConfigMapping(HydratorConfig.class));
+    }
+
+    private static QueueSettings queue(Map<String, String> given) {
+        SmallRyeConfig config = config(given, QueueConfig.class);
+        return ExecutionAssembly.settings(
+                config.getConfigMapping(QueueConfig.class), config.getConfigMapping(HydratorConfig.class));
+    }
+
+    private static SmallRyeConfig config(Map<String, String> given, Class<?> mapping) {
+        return new SmallRyeConfigBuilder()
                 .addDiscoveredConverters()
-                .withMapping(ConcurrencyConfig.class)
+                .withMapping(mapping)
                 .withMapping(HydratorConfig.class)
                 .withSources(new PropertiesConfigSource(given, "given", 100))
                 .build();
-        return ExecutionAssembly.settings(
-                config.getConfigMapping(ConcurrencyConfig.class), config.getConfigMapping(HydratorConfig.class));
     }
 
     /** Seen failing when the least limit is one and a half times the workers: 48 places, of which a lone project may have 42. */
@@ -48,5 +59,26 @@ class ExecutionAssemblyTest {
 
         assertThat(settings.limitMin()).isEqualTo(50);
         assertThat(settings.limitMax()).isEqualTo(50);
+    }
+
+    @Test
+    void letsShortCodeOfTheQueueHaveHalfAsManyPlacesAgain() {
+        QueueSettings settings = queue(Map.of());
+
+        assertThat(settings.inHandMax()).isEqualTo(24);
+        assertThat(settings.projectInHandMax()).isEqualTo(6);
+        assertThat(settings.projectInHandShortMax()).isEqualTo(9);
+    }
+
+    @Test
+    void runsNoMoreOfAProjectsQueueThanAnOperatorSays() {
+        assertThat(queue(Map.of("plane.execution.queue.project-in-hand-max", "4"))
+                        .projectInHandShortMax())
+                .isEqualTo(4);
+        assertThat(queue(Map.of("plane.execution.queue.in-hand-max", "7")).projectInHandShortMax())
+                .isEqualTo(7);
+        assertThat(queue(Map.of("plane.execution.queue.project-in-hand-short-max", "8"))
+                        .projectInHandShortMax())
+                .isEqualTo(8);
     }
 }

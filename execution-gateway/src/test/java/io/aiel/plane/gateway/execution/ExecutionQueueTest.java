@@ -479,7 +479,7 @@ class ExecutionQueueTest extends ExecutionsOnPostgres {
                 server.store::position,
                 server.live,
                 new Submissions(
-                        new QueueSettings(4, 2, 10, 10, 10_000, day, day, false, day),
+                        new QueueSettings(4, 2, 2, 10, 10, 10_000, day, day, false, day),
                         new QueueBudget(server.queue::count, server.queue::countAll, 10, 10, System::nanoTime),
                         envelopes,
                         (_, _) -> Uni.createFrom().item(Optional.empty()),

@@ -170,6 +170,7 @@ abstract class ExecutionsOnFakes {
                         new QueueSettings(
                                 4,
                                 2,
+                                2,
                                 10,
                                 10,
                                 10_000,

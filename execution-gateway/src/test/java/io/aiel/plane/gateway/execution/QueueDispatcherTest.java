@@ -36,6 +36,7 @@ class QueueDispatcherTest {
             (_, task) -> timed.add(task),
             () -> now += step,
             IN_HAND,
+            IN_HAND,
             IN_HAND);
 
     private record Begun(QueuedExecution one, QueuedRuns.Turn turn, CompletableFuture<QueuedRuns.Begun> over) {

@@ -16,7 +16,7 @@ class QueuePlacesTest {
 
     private final List<Runnable> timed = new ArrayList<>();
     private long now;
-    private final QueuePlaces places = new QueuePlaces(3, 2, () -> {}, (_, task) -> timed.add(task), () -> now);
+    private final QueuePlaces places = new QueuePlaces(3, 2, 2, () -> {}, (_, task) -> timed.add(task), () -> now);
 
     private static CompletableFuture<Boolean> comes(QueuePlaces.Turn turn) {
         return turn.come().subscribeAsCompletionStage().toCompletableFuture();
@@ -86,6 +86,48 @@ class QueuePlacesTest {
         assertThat(places.room()).isEqualTo(1);
         assertThat(places.claiming()).isEqualTo(Map.of(ONE, 5));
         assertThat(comes(places.enter(OTHER))).isCompletedWithValue(true);
+    }
+
+    /** Meant to fail: where a place that is held for long is not looked at, all workers of a project's snapshot can come to run code that takes long. */
+    @Test
+    void givesAProjectMorePlacesWhileItsCodeIsShort() {
+        QueuePlaces places = new QueuePlaces(9, 2, 4, () -> {}, (_, task) -> timed.add(task), () -> now);
+        QueuePlaces.Turn first = places.enter(ONE);
+        QueuePlaces.Turn second = places.enter(ONE);
+        List<CompletableFuture<Boolean>> waiting = new ArrayList<>();
+        for (int i = 0; i < 6; i++) {
+            waiting.add(comes(places.enter(ONE)));
+        }
+        assertThat(waiting).as("nothing is known of the code").noneMatch(CompletableFuture::isDone);
+
+        now += QueuePlaces.SHORT.toNanos();
+        first.codeEnded();
+        assertThat(waiting.stream().filter(CompletableFuture::isDone)).hasSize(3);
+        assertThat(places.claiming()).as("with two places more").containsEntry(ONE, 8 - 1 - 2 - 3);
+
+        now += 1;
+        QueuePlaces.Turn third = places.enter(OTHER);
+        third.leave();
+        assertThat(waiting.stream().filter(CompletableFuture::isDone)).hasSize(3);
+        assertThat(places.claiming()).as("the second is held for longer").containsEntry(ONE, 7);
+
+        second.leave();
+        assertThat(waiting.stream().filter(CompletableFuture::isDone)).hasSize(4);
+    }
+
+    @Test
+    void givesNoMorePlacesAfterCodeThatTookLong() {
+        QueuePlaces places = new QueuePlaces(9, 2, 4, () -> {}, (_, task) -> timed.add(task), () -> now);
+        QueuePlaces.Turn first = places.enter(ONE);
+        now += QueuePlaces.SHORT.toNanos() + 1;
+        places.enter(ONE);
+        CompletableFuture<Boolean> third = comes(places.enter(ONE));
+        CompletableFuture<Boolean> fourth = comes(places.enter(ONE));
+
+        first.codeEnded();
+
+        assertThat(third).isCompletedWithValue(true);
+        assertThat(fourth).isNotDone();
     }
 
     @Test

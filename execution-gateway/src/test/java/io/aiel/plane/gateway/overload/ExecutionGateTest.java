@@ -262,6 +262,40 @@ class ExecutionGateTest {
         assertThat(load.refused(second)).isZero();
     }
 
+    /**
+     * What is a quarter of the work needs half of the places and more while the server is slow for some seconds: that is no reason to refuse it.
+     *
+     * <p>Meant to fail: when modesty is measured by places alone.
+     */
+    @Test
+    void measuresModestyByWhatIsDoneToo() {
+        Load load = new Load(gate, Duration.ofMillis(20));
+        load.slow(Duration.ofMillis(90), Duration.ofSeconds(3), Duration.ofSeconds(8));
+        load.arrivals(first, 20_000);
+        load.arrivals(second, 210);
+
+        load.run(Duration.ofSeconds(80));
+
+        assertThat(load.refused(second)).isZero();
+    }
+
+    /** Who asks for three times of what there is does not wait for being modest beside one who asks for ten times. */
+    @Test
+    void refusesAtOnceAllWhoWantMoreThanThereIs() {
+        Load load = new Load(gate, Duration.ofMillis(20));
+        load.arrivals(first, 20_000);
+        load.arrivals(second, 6_000);
+
+        load.run(Duration.ofSeconds(5));
+        int waited = 0;
+        for (int i = 0; i < 200; i++) {
+            load.run(Duration.ofMillis(10));
+            waited += gate.state().waiting();
+        }
+
+        assertThat(waited / 200.0).isLessThan(4);
+    }
+
     @Test
     void givesTheSameToAllWhoWantMoreThanThereIsHoweverMuchTheyAsk() {
         ProjectId third = ProjectId.create();
@@ -377,10 +411,24 @@ class ExecutionGateTest {
         private final Map<ProjectId, AtomicInteger> refusals = new HashMap<>();
         private final Map<ProjectId, AtomicInteger> ends = new HashMap<>();
         private long end;
+        private Duration slowly = Duration.ZERO;
+        private Duration slowFor = Duration.ZERO;
+        private Duration slowEvery = Duration.ofSeconds(1);
 
         Load(ExecutionGate gate, Duration usual) {
             this.gate = gate;
             this.usual = usual;
+        }
+
+        private boolean isSlow() {
+            return time.now() % slowEvery.toNanos() >= slowEvery.toNanos() - slowFor.toNanos();
+        }
+
+        /** At the end of each of these times all takes that long. */
+        void slow(Duration service, Duration howLong, Duration every) {
+            slowly = service;
+            slowFor = howLong;
+            slowEvery = every;
         }
 
         void arrivals(ProjectId project, int perSecond) {
@@ -420,7 +468,7 @@ class ExecutionGateTest {
                 switch (entry) {
                     case Entry.Refused _ -> of(refusals, project).incrementAndGet();
                     case Place place ->
-                        time.after(service, () -> {
+                        time.after(isSlow() ? slowly : service, () -> {
                             place.leave();
                             of(ends, project).incrementAndGet();
                         });
