@@ -27,7 +27,7 @@ import org.junit.jupiter.api.Test;
 /**
  * A server's clock is set back an hour, and forward again, while it works. The machine's own clock stays: a copy of the plane gives its parts a
  * clock that is an hour late for as long as a file is there. What has a clock of its own (ids, files, seals) does not see the step. In the long form
- * only, as it needs a plane of its own.
+ * only, as it needs a plane of its own. What runs through the first step has an end that is dated before its begin in the log, and nothing else has.
  *
  * <p>Meant to fail: with a deadline that is reckoned by that clock, what runs through the second step would be timed out at it.
  */
@@ -73,7 +73,10 @@ class ClockStepTest {
 
             Oracle.awaitQuiet(backends, LIMIT);
             Oracle.Verdict verdict = Oracle.judge(ledger, Optional.of(Load.seen(witness)), backends);
-            assertThat(verdict.problems()).as(verdict.toString()).isEmpty();
+            // Records say what the clock said, and their sequence what came after what.
+            assertThat(verdict.problems())
+                    .as(verdict.toString())
+                    .containsExactly("execution/%s goes back in time at 4".formatted(execution(throughTheFirst.get())));
         } finally {
             Files.deleteIfExists(late);
         }
@@ -141,6 +144,10 @@ class ClockStepTest {
         } catch (SQLException e) {
             throw new IllegalStateException(e);
         }
+    }
+
+    private static String execution(Call call) {
+        return call.heard() instanceof Heard.Envelope envelope ? envelope.execution() : "none: " + call;
     }
 
     private static void isGood(Heard heard) {
