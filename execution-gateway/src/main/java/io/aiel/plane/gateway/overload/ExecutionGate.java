@@ -92,26 +92,41 @@ public final class ExecutionGate {
             return held + (usuallyHeld - held) * Math.exp(-(now - changed) / MODEST_OVER_NANOS);
         }
 
-        /** How many came to an end of late. */
-        private double done(long now) {
-            return done * fadedSinceChange(now);
+        /** How many were not refused at once of late. */
+        private double cameOfLate(long now) {
+            return came * fadedSinceChange(now);
         }
 
-        /** How many were not refused at once of late. */
-        private double came(long now) {
-            return came * fadedSinceChange(now);
+        /** How many came to an end of late. */
+        private double doneOfLate(long now) {
+            return done * fadedSinceChange(now);
         }
 
         private double fadedSinceChange(long now) {
             return Math.exp(-(now - changed) / COUNTED_OVER_NANOS);
         }
 
-        private void changes(int holds, int comes, int ends, long now) {
+        private void comes(long now) {
+            fade(now);
+            came++;
+        }
+
+        private void takes(long now) {
+            fade(now);
+            held++;
+        }
+
+        private void leaves(long now) {
+            fade(now);
+            held--;
+            done++;
+        }
+
+        private void fade(long now) {
             usuallyHeld = usuallyHeld(now);
-            came = came(now) + comes;
-            done = done(now) + ends;
+            came = cameOfLate(now);
+            done = doneOfLate(now);
             changed = now;
-            held += holds;
         }
     }
 
@@ -165,7 +180,7 @@ public final class ExecutionGate {
                 return CompletableFuture.completedFuture(new Entry.Refused(refusal.get()));
             }
             Holder holder = known == null ? holder(project, now) : known;
-            holder.changes(0, 1, 0, now);
+            holder.comes(now);
             if (takesAtOnce(holder)) {
                 return CompletableFuture.completedFuture(take(holder, now));
             }
@@ -282,10 +297,10 @@ public final class ExecutionGate {
         for (Holder holder : holders.values()) {
             usuallyLargest = Math.max(usuallyLargest, holder.usuallyHeld(now));
             if (holder != known) {
-                mostDone = Math.max(mostDone, holder.done(now));
+                mostDone = Math.max(mostDone, holder.doneOfLate(now));
             }
         }
-        return known.usuallyHeld(now) < MODEST * usuallyLargest || known.came(now) < MODEST * mostDone;
+        return known.usuallyHeld(now) < MODEST * usuallyLargest || known.cameOfLate(now) < MODEST * mostDone;
     }
 
     /** The project with the most requests here, if some of them wait and it has more than so many and the one that comes. */
@@ -317,7 +332,7 @@ public final class ExecutionGate {
 
     private Place take(Holder holder, long now) {
         Place place = new Place(this, holder, taken, holder.held);
-        holder.changes(1, 0, 0, now);
+        holder.takes(now);
         taken++;
         return place;
     }
@@ -336,7 +351,7 @@ public final class ExecutionGate {
         lock.lock();
         try {
             taken--;
-            place.holder().changes(-1, 0, 1, nanoTime.getAsLong());
+            place.holder().leaves(nanoTime.getAsLong());
             forgetIfIdle(place.holder());
             serve(answers);
         } finally {

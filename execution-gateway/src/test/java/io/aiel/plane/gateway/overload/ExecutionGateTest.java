@@ -279,21 +279,27 @@ class ExecutionGateTest {
         assertThat(load.refused(second)).isZero();
     }
 
-    /** Who asks for three times of what there is does not wait for being modest beside one who asks for ten times. */
+    /**
+     * Who asks for three times of what there is does not wait for being modest beside one who asks for ten times.
+     *
+     * <p>Seen failing when what is not quite modest counts as such: less than five times of what another is done with.
+     */
     @Test
     void refusesAtOnceAllWhoWantMoreThanThereIs() {
         Load load = new Load(gate, Duration.ofMillis(20));
         load.arrivals(first, 20_000);
         load.arrivals(second, 6_000);
 
-        load.run(Duration.ofSeconds(5));
-        int waited = 0;
+        AtomicInteger waited = new AtomicInteger();
         for (int i = 0; i < 200; i++) {
-            load.run(Duration.ofMillis(10));
-            waited += gate.state().waiting();
+            time.after(
+                    Duration.ofMillis(5_000 + 10L * i),
+                    () -> waited.addAndGet(gate.state().waiting()));
         }
 
-        assertThat(waited / 200.0).isLessThan(4);
+        load.run(Duration.ofSeconds(8));
+
+        assertThat(waited.get() / 200.0).isLessThan(4);
     }
 
     @Test
