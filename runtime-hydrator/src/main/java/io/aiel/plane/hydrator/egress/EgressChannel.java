@@ -106,7 +106,6 @@ public final class EgressChannel {
         } catch (IOException e) {
             LOG.log(System.Logger.Level.WARNING, "a worker''s egress channel was ended: {0}", e.toString());
         } finally {
-            open = false;
             grant = null;
             close();
             streams.values().forEach(EgressStream::lost);
@@ -114,6 +113,8 @@ public final class EgressChannel {
     }
 
     private void close() {
+        // Here, not when the socket's thread hears of it: whoever waits to write gives the lock back before that.
+        open = false;
         try {
             socket.close();
         } catch (IOException e) {
