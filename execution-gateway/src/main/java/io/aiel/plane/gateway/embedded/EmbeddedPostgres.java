@@ -277,7 +277,7 @@ public final class EmbeddedPostgres implements AutoCloseable {
                                         "-c",
                                         "max_connections=80",
                                         "-c",
-                                        "shared_buffers=64MB",
+                                        "shared_buffers=128MB",
                                         "-c",
                                         "autovacuum_naptime=10s",
                                         // At full speed the default is full in fourteen seconds, and each checkpoint

@@ -36,6 +36,11 @@ public final class QueueDispatcher {
      */
     static final Duration PACE = Duration.ofMillis(10);
 
+    /** From a claim that brought {@link #MANY} or more to the next: much is going on, and fewer claims that bring more cost half as much. */
+    static final Duration PACE_OF_MANY = Duration.ofMillis(20);
+
+    static final int MANY = 5;
+
     /** There may be so many times as many in hand as may have workers, those included that are in line or whose end is being recorded. */
     private static final int IN_HAND_SHARE = 3;
 
@@ -160,6 +165,9 @@ public final class QueueDispatcher {
         lock.lock();
         try {
             claiming = false;
+            if (claimed.size() >= MANY) {
+                nextAt += PACE_OF_MANY.minus(PACE).toNanos();
+            }
             for (QueuedExecution one : claimed) {
                 // Once is enough. What is still to be begun when this server is done with it is claimed anew.
                 if (inHand.add(one.id())) {

@@ -28,16 +28,20 @@ class QueueDispatcherTest {
     private long now;
     private final List<Runnable> timed = new ArrayList<>();
     private final List<ExecutionId> givenBack = new ArrayList<>();
-    private final QueueDispatcher dispatcher = new QueueDispatcher(
-            new Endless(),
-            this::begin,
-            new LiveExecutions(),
-            Runnable::run,
-            (_, task) -> timed.add(task),
-            () -> now += step,
-            IN_HAND,
-            IN_HAND,
-            IN_HAND);
+    private final QueueDispatcher dispatcher = dispatcher(IN_HAND);
+
+    private QueueDispatcher dispatcher(int places) {
+        return new QueueDispatcher(
+                new Endless(),
+                this::begin,
+                new LiveExecutions(),
+                Runnable::run,
+                (_, task) -> timed.add(task),
+                () -> now += step,
+                places,
+                places,
+                places);
+    }
 
     private record Begun(QueuedExecution one, QueuedRuns.Turn turn, CompletableFuture<QueuedRuns.Begun> over) {
         void end() {
@@ -133,6 +137,22 @@ class QueueDispatcherTest {
         timed.getFirst().run();
         assertThat(heldAtClaims).hasSize(2);
         assertThat(begun).hasSize(2 * IN_HAND);
+    }
+
+    /** Seen to fail with one pace for all; that claims which bring few keep it is shown above. */
+    @Test
+    void claimsHalfAsOftenWhereAClaimBringsMany() {
+        step = 0;
+        QueueDispatcher larger = dispatcher(QueueDispatcher.MANY);
+        larger.look();
+        begun.getFirst().end();
+
+        now += QueueDispatcher.PACE.toNanos();
+        timed.getFirst().run();
+        assertThat(heldAtClaims).as("not yet").hasSize(1);
+        now += QueueDispatcher.PACE_OF_MANY.minus(QueueDispatcher.PACE).toNanos();
+        timed.getLast().run();
+        assertThat(heldAtClaims).hasSize(2);
     }
 
     /** Seen to fail: where only as many are claimed as have a place, each place waits for the next claim. */
