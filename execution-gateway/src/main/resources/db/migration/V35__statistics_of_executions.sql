@@ -1,5 +1,5 @@
 -- Statistics that nothing asks for, as in V7: while a database is young, ANALYZE of the two largest tables took up to a fifth of PostgreSQL's
--- time, most of it in columns that no query has a condition on. And its snapshot keeps what was queued and has gone in the way of claims.
+-- time, most of it in columns that no query finds rows by. And its snapshot keeps what was queued and has gone in the way of claims.
 ALTER TABLE executions
     ALTER COLUMN workspace SET STATISTICS 0,
     ALTER COLUMN environment SET STATISTICS 0,

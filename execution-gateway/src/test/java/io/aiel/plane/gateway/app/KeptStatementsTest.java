@@ -63,8 +63,13 @@ class KeptStatementsTest {
     }
 
     @Test
-    void keepsThePreparedStatementsOfTheJournalWithAllItsParts() {
+    void keepsPreparedStatementsThreeTimesAsLongAsTheJournalsWereSeenToBe() {
         assertThat(plansUsed(padded(16_000, "kept"), "kept")).isEqualTo(2);
+    }
+
+    @Test
+    void keepsNoneThatAreLonger() {
+        assertThat(plansUsed(padded(17_000, "gone"), "gone")).isZero();
     }
 
     /** Seen to fail without the limit: all 70 were kept. */

@@ -569,11 +569,13 @@ class EgressProxyTest {
     private static void awaitStandstill(AtomicLong count) throws InterruptedException {
         long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
         long last = 0;
-        for (int same = 0; same < 30; Thread.sleep(10)) {
+        int same = 0;
+        while (same < 30) {
             assertThat(System.nanoTime()).as("still more after 20 s").isLessThan(end);
             long now = count.get();
             same = now > 0 && now == last ? same + 1 : 0;
             last = now;
+            Thread.sleep(10);
         }
     }
 
