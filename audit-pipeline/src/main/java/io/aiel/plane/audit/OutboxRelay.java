@@ -10,7 +10,6 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -67,9 +66,6 @@ public final class OutboxRelay implements AutoCloseable {
                 SELECT position FROM audit_outbox WHERE position = ANY($1) ORDER BY position FOR UPDATE SKIP LOCKED))
             """;
 
-    // How long the sink is given to delete a published row before the row is marked.
-    private static final Duration MARK_AFTER = Duration.ofSeconds(2);
-
     // Rows that are published and not marked at most: each round compares each row with them.
     private static final int UNMARKED_MAX = 2_000;
 
@@ -91,9 +87,7 @@ public final class OutboxRelay implements AutoCloseable {
     private @Nullable Producer<String, byte[]> producer;
     private int sessionPid;
     private long overdueCheckedAt = System.nanoTime();
-
-    // Positions that are published and not marked, in the order of publishing, with the time of it.
-    private final Map<Long, Long> unmarked = new LinkedHashMap<>();
+    private final UnmarkedRows unmarked;
 
     /**
      * What the relay is doing.
@@ -120,6 +114,7 @@ public final class OutboxRelay implements AutoCloseable {
         this.pool = pool;
         this.wakeup = outbox.wakeup();
         this.settings = settings;
+        this.unmarked = new UnmarkedRows(Math.max(0, UNMARKED_MAX - settings.batchRows()));
         this.thread = new PipelineThread(
                 "audit-relay",
                 this::step,
@@ -154,7 +149,7 @@ public final class OutboxRelay implements AutoCloseable {
         List<Pending> rows = rows(
                 held,
                 UNPUBLISHED,
-                Tuple.of(settings.batchRows()).addArrayOfLong(unmarked.keySet().toArray(Long[]::new)));
+                Tuple.of(settings.batchRows()).addArrayOfLong(unmarked.all().toArray(Long[]::new)));
         if (rows.isEmpty()) {
             rows = overdue(held);
         }
@@ -252,8 +247,7 @@ public final class OutboxRelay implements AutoCloseable {
         }
         Outcome records = send(to, rows, this::record, deadline);
         published.add(records.acknowledged().size());
-        long now = System.nanoTime();
-        records.acknowledged().forEach(position -> unmarked.put(position, now));
+        unmarked.add(records.acknowledged(), System.nanoTime());
         if (records.failure() != null) {
             // What follows forgets them, and one record that Kafka refuses for ever must not bring its neighbours again
             // and
@@ -309,16 +303,10 @@ public final class OutboxRelay implements AutoCloseable {
                 && !(acknowledgement.exceptionNow() instanceof RecordTooLargeException);
     }
 
-    /** Marks what was published long enough ago, or, when there is a backlog, all. */
     private void markOld(SqlConnection held) {
-        long before = System.nanoTime() - MARK_AFTER.toNanos();
-        boolean all = unmarked.size() > UNMARKED_MAX - settings.batchRows();
-        List<Long> old = unmarked.entrySet().stream()
-                .takeWhile(entry -> all || entry.getValue() - before < 0)
-                .map(Map.Entry::getKey)
-                .toList();
-        mark(held, old);
-        old.forEach(unmarked::remove);
+        List<Long> due = unmarked.due(System.nanoTime());
+        mark(held, due);
+        unmarked.remove(due);
     }
 
     private void mark(SqlConnection held, List<Long> positions) {
@@ -420,10 +408,11 @@ public final class OutboxRelay implements AutoCloseable {
     private void forgetUnmarked() {
         SqlConnection held = connection;
         if (held != null && !thread.isRunning()) {
+            List<Long> published = unmarked.all();
             try {
-                mark(held, List.copyOf(unmarked.keySet()));
+                mark(held, published);
             } catch (RuntimeException e) {
-                LOG.debugf(e, "%d published records could not be marked and are published again", unmarked.size());
+                LOG.debugf(e, "%d published records could not be marked and are published again", published.size());
             }
         }
         unmarked.clear();
