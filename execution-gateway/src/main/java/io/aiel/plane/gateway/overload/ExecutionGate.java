@@ -48,8 +48,8 @@ public final class ExecutionGate {
     /** Executions are counted over this time. */
     private static final double COUNTED_OVER_NANOS = 2e9;
 
-    /** So many times its share a modest project may want: about what comes in while a server that is full stands still for half a second. */
-    private static final int BUNCH_SHARES = 4;
+    /** So many times its share a modest project may want: about what comes in while a server that is full stands still for three quarters of a second. */
+    private static final int BUNCH_SHARES = 6;
 
     /** Runs a task later, on a thread of its own. */
     @FunctionalInterface
