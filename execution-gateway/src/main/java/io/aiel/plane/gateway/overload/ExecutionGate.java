@@ -234,9 +234,6 @@ public final class ExecutionGate {
     private Optional<Entry.Reason> refusal(@Nullable Holder known, long now) {
         int wanted = known == null ? 0 : known.wanted();
         int projects = holders.size() + (known == null ? 1 : 0);
-        if (wanted >= settings.projectMax()) {
-            return Optional.of(Entry.Reason.PROJECT);
-        }
         if (known == null ? mayTake(0, projects) : takesAtOnce(known)) {
             return Optional.empty();
         }
@@ -254,11 +251,11 @@ public final class ExecutionGate {
     }
 
     /**
-     * A free place may be taken, except that the last ones are for projects that would hold less than their share even if one
-     * more came.
+     * A free place may be taken by a project that has not got its most, except that the last ones are for projects that would hold
+     * less than their share even if one more came.
      */
     private boolean mayTake(int held, int projects) {
-        if (taken >= limit) {
+        if (taken >= limit || held >= settings.projectMax()) {
             return false;
         }
         return taken < limit - reserve() || held < Math.max(1, limit / (projects + 1));
@@ -274,10 +271,11 @@ public final class ExecutionGate {
 
     /**
      * Waiting makes sense for a project below its share, for a bunch of one that has been modest, and for one that would still
-     * not hold more than the largest holder when all who wait have got their places from that one.
+     * not hold more than the largest holder when all who wait have got their places from that one. No share is more than one
+     * project may have; who waits may be more, for waiting takes no place.
      */
     private boolean mayWait(int wanted, @Nullable Holder known, int projects, long now) {
-        int share = Math.max(1, (limit - reserve()) / projects);
+        int share = Math.min(settings.projectMax(), Math.max(1, (limit - reserve()) / projects));
         if (wanted < share) {
             return true;
         }
@@ -385,7 +383,8 @@ public final class ExecutionGate {
                 return;
             }
             waiting--;
-            answers.add(new Answer(waiter, new Entry.Refused(Entry.Reason.WAITED)));
+            boolean hasItsMost = waiter.holder().held >= settings.projectMax();
+            answers.add(new Answer(waiter, new Entry.Refused(hasItsMost ? Entry.Reason.PROJECT : Entry.Reason.WAITED)));
             forgetIfIdle(waiter.holder());
             serve(answers);
         } finally {

@@ -121,9 +121,31 @@ class ExecutionGateTest {
     @Test
     void givesOneProjectNoMoreThanItsMost() {
         ExecutionGate capped = gate(7);
+        take(capped, first, 7);
+        time.advance(Duration.ofSeconds(5));
 
-        assertThat(fill(capped, first)).hasSize(7);
-        assertThat(fill(capped, second)).hasSize(7);
+        assertThat(fill(capped, first)).isEmpty();
+        take(capped, second, 7);
+    }
+
+    /** Seen failing when those who wait counted as places that the project has. */
+    @Test
+    void letsABunchWaitOfAModestProjectThatHasItsMost() {
+        ExecutionGate capped = gate(7);
+        List<Place> places = take(capped, first, 7);
+        CompletableFuture<Entry> next = foreseen(capped, first).toCompletableFuture();
+        CompletableFuture<Entry> last = foreseen(capped, first).toCompletableFuture();
+        assertThat(next).isNotDone();
+        assertThat(capped.state().taken()).isEqualTo(7);
+
+        places.getFirst().leave();
+
+        assertThat(next).isCompletedWithValueMatching(Place.class::isInstance);
+        assertThat(capped.state().taken()).isEqualTo(7);
+        time.advance(WAIT_MAX);
+        assertThat(last)
+                .as("it has its most, so the server is not what is full")
+                .isCompletedWithValue(new Entry.Refused(Entry.Reason.PROJECT));
     }
 
     @Test
@@ -380,6 +402,10 @@ class ExecutionGateTest {
     }
 
     private List<Place> take(ProjectId project, int count) {
+        return take(gate, project, count);
+    }
+
+    private static List<Place> take(ExecutionGate gate, ProjectId project, int count) {
         List<Place> places = new ArrayList<>();
         for (int i = 0; i < count; i++) {
             CompletableFuture<Entry> entry = gate.enter(project).toCompletableFuture();
