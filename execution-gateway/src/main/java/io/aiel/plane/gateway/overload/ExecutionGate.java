@@ -271,11 +271,14 @@ public final class ExecutionGate {
 
     /**
      * Waiting makes sense for a project below its share, for a bunch of one that has been modest, and for one that would still
-     * not hold more than the largest holder when all who wait have got their places from that one. No share is more than one
-     * project may have; who waits may be more, for waiting takes no place.
+     * not hold more than the largest holder when all who wait have got their places from that one. With all that one project may
+     * have in hand, only one that asks for less than another is done with may wait: one that is alone would fill the waiting room.
      */
     private boolean mayWait(int wanted, @Nullable Holder known, int projects, long now) {
-        int share = Math.min(settings.projectMax(), Math.max(1, (limit - reserve()) / projects));
+        int share = Math.max(1, (limit - reserve()) / projects);
+        if (wanted >= settings.projectMax()) {
+            return wanted < BUNCH_SHARES * share && known != null && asksForLess(known, now);
+        }
         if (wanted < share) {
             return true;
         }
@@ -291,14 +294,21 @@ public final class ExecutionGate {
             return true;
         }
         double usuallyLargest = share;
-        double mostDone = 0;
         for (Holder holder : holders.values()) {
             usuallyLargest = Math.max(usuallyLargest, holder.usuallyHeld(now));
+        }
+        return known.usuallyHeld(now) < MODEST * usuallyLargest || asksForLess(known, now);
+    }
+
+    /** Whether what comes of a project is less than what another one is done with. */
+    private boolean asksForLess(Holder known, long now) {
+        double mostDone = 0;
+        for (Holder holder : holders.values()) {
             if (holder != known) {
                 mostDone = Math.max(mostDone, holder.doneOfLate(now));
             }
         }
-        return known.usuallyHeld(now) < MODEST * usuallyLargest || known.cameOfLate(now) < MODEST * mostDone;
+        return known.cameOfLate(now) < MODEST * mostDone;
     }
 
     /** The project with the most requests here, if some of them wait and it has more than so many and the one that comes. */
