@@ -296,7 +296,8 @@ class TransitKeysTest {
             Thread.sleep(10);
         }
 
-        assertThat(refused.get()).isEqualTo(28);
+        // Of 16 that run and 256 that wait; until its connection is made one that will run counts among those who wait.
+        assertThat(refused.get()).isBetween(300 - 272, 300 - 256);
         assertThat(service.received()).hasSize(16);
     }
 
