@@ -7,9 +7,12 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.HashMap;
+import java.util.Iterator;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.locks.ReentrantLock;
@@ -29,13 +32,13 @@ import org.jspecify.annotations.Nullable;
  *       up with as many places each, and those that want less get what they want.
  *   <li>Requests come in bunches, and all that a server did not hear while it stood still comes as one. A project that of late held
  *       less than its share, or than the one that held most, may also wait with some times its share; and so may one that asks for less
- *       than what another is done with, however many it holds because all are slow. Where no more can wait, the last of the
- *       project with the most requests goes for one of a project with fewer.
+ *       than what another is done with, however many it holds because all are slow, and one that gets what it asks for and asks for
+ *       little beside another. Where no more can wait, the last of the project with the most requests goes for one of a project with fewer.
  * </ul>
  *
- * <p>Thread-safe; all state is under one lock, and nothing that is foreign is called under it. A project that holds no place
- * and waits for none has no state here, so there are never more entries than places and waiting requests. Whoever waits is
- * answered on the thread that made the place free, or on the timer's.
+ * <p>Thread-safe; all state is under one lock, and nothing that is foreign is called under it. Of a project that holds no place
+ * and waits for none it is remembered for a short time what it did, of {@value #REMEMBERED_MAX} such projects at most. Whoever waits
+ * is answered on the thread that made the place free, or on the timer's.
  */
 public final class ExecutionGate {
     private static final int RESERVED_SHARE = 8;
@@ -50,6 +53,12 @@ public final class ExecutionGate {
 
     /** So many times its share a modest project may want: about what comes in while a server that is full stands still for three quarters of a second. */
     private static final int BUNCH_SHARES = 6;
+
+    /** Who asks for less than this part of what another one asks for asks for little beside it. */
+    private static final double LITTLE = 0.25;
+
+    /** A loud project that has nothing in hand for a moment is not taken for one that has just come. */
+    private static final int REMEMBERED_MAX = 64;
 
     /** Runs a task later, on a thread of its own. */
     @FunctionalInterface
@@ -68,12 +77,13 @@ public final class ExecutionGate {
      */
     public record State(int limit, int taken, int waiting, int projects) {}
 
-    /** One project that holds or waits. All fields under the lock. */
+    /** One project that holds or waits, or did so a short time ago. All fields under the lock. */
     static final class Holder {
         final ProjectId project;
         private final Deque<Waiter> waiters = new ArrayDeque<>();
         private int held;
         private double usuallyHeld;
+        private double asked;
         private double came;
         private double done;
         private long changed;
@@ -92,6 +102,15 @@ public final class ExecutionGate {
             return held + (usuallyHeld - held) * Math.exp(-(now - changed) / MODEST_OVER_NANOS);
         }
 
+        private boolean isIdle() {
+            return held == 0 && waiters.isEmpty();
+        }
+
+        /** How many asked of late, those included that were refused at once. */
+        private double askedOfLate(long now) {
+            return asked * fadedSinceChange(now);
+        }
+
         /** How many were not refused at once of late. */
         private double cameOfLate(long now) {
             return came * fadedSinceChange(now);
@@ -106,8 +125,14 @@ public final class ExecutionGate {
             return Math.exp(-(now - changed) / COUNTED_OVER_NANOS);
         }
 
+        private void isRefused(long now) {
+            fade(now);
+            asked++;
+        }
+
         private void comes(long now) {
             fade(now);
+            asked++;
             came++;
         }
 
@@ -124,6 +149,7 @@ public final class ExecutionGate {
 
         private void fade(long now) {
             usuallyHeld = usuallyHeld(now);
+            asked = askedOfLate(now);
             came = cameOfLate(now);
             done = doneOfLate(now);
             changed = now;
@@ -140,6 +166,10 @@ public final class ExecutionGate {
     private final ReentrantLock lock = new ReentrantLock();
     // Under the lock:
     private final Map<ProjectId, Holder> holders = new HashMap<>();
+
+    /** Those of them that hold nothing and do not wait, by when they last did. */
+    private final Set<Holder> idle = new LinkedHashSet<>();
+
     private int limit;
     private int taken;
     private int waiting;
@@ -177,11 +207,13 @@ public final class ExecutionGate {
             @Nullable Holder known = holders.get(project);
             Optional<Entry.Reason> refusal = refusal(known, now);
             if (refusal.isPresent()) {
+                isRefused(known, now);
                 return CompletableFuture.completedFuture(new Entry.Refused(refusal.get()));
             }
             Holder holder = known == null ? holder(project, now) : known;
+            idle.remove(holder);
             holder.comes(now);
-            if (takesAtOnce(holder)) {
+            if (takesAtOnce(holder, projects())) {
                 return CompletableFuture.completedFuture(take(holder, now));
             }
             if (waiting >= settings.waitingMax()) {
@@ -201,13 +233,19 @@ public final class ExecutionGate {
     }
 
     /**
-     * Why {@link #enter} would refuse this project now; empty when it would get a place, or could wait for one. Changes nothing, so that
-     * a request can be refused before anything is spent on it.
+     * Why {@link #enter} would refuse this project now; empty when it would get a place, or could wait for one. Takes nothing, so that
+     * a request can be refused before anything is spent on it; one that is counts as one that asked.
      */
     public Optional<Entry.Reason> refusal(ProjectId project) {
         lock.lock();
         try {
-            return refusal(holders.get(project), nanoTime.getAsLong());
+            @Nullable Holder known = holders.get(project);
+            long now = nanoTime.getAsLong();
+            Optional<Entry.Reason> refusal = refusal(known, now);
+            if (refusal.isPresent()) {
+                isRefused(known, now);
+            }
+            return refusal;
         } finally {
             lock.unlock();
         }
@@ -222,7 +260,17 @@ public final class ExecutionGate {
     public State state() {
         lock.lock();
         try {
-            return new State(limit, taken, waiting, holders.size());
+            return new State(limit, taken, waiting, projects());
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Projects of which something is kept, those included that hold nothing and do not wait. */
+    int known() {
+        lock.lock();
+        try {
+            return holders.size();
         } finally {
             lock.unlock();
         }
@@ -230,11 +278,21 @@ public final class ExecutionGate {
 
     // The rules. Under the lock.
 
+    private int projects() {
+        return holders.size() - idle.size();
+    }
+
+    private static void isRefused(@Nullable Holder known, long now) {
+        if (known != null) {
+            known.isRefused(now);
+        }
+    }
+
     /** Whoever gets no place and may not wait for one; {@code known} is null for a project that has no state here. */
     private Optional<Entry.Reason> refusal(@Nullable Holder known, long now) {
         int wanted = known == null ? 0 : known.wanted();
-        int projects = holders.size() + (known == null ? 1 : 0);
-        if (known == null ? mayTake(0, projects) : takesAtOnce(known)) {
+        int projects = projects() + (known == null || known.isIdle() ? 1 : 0);
+        if (known == null ? mayTake(0, projects) : takesAtOnce(known, projects)) {
             return Optional.empty();
         }
         if (!mayWait(wanted, known, projects, now)) {
@@ -246,8 +304,8 @@ public final class ExecutionGate {
     }
 
     /** Nobody overtakes those of the same project that wait. */
-    private boolean takesAtOnce(Holder holder) {
-        return holder.waiters.isEmpty() && mayTake(holder.held, holders.size());
+    private boolean takesAtOnce(Holder holder, int projects) {
+        return holder.waiters.isEmpty() && mayTake(holder.held, projects);
     }
 
     /**
@@ -272,12 +330,14 @@ public final class ExecutionGate {
     /**
      * Waiting makes sense for a project below its share, for a bunch of one that has been modest, and for one that would still
      * not hold more than the largest holder when all who wait have got their places from that one. With all that one project may
-     * have in hand, only one that asks for less than another is done with may wait: one that is alone would fill the waiting room.
+     * have in hand, only one that asks for less than another may wait: one that is alone would fill the waiting room.
      */
     private boolean mayWait(int wanted, @Nullable Holder known, int projects, long now) {
         int share = Math.max(1, (limit - reserve()) / projects);
         if (wanted >= settings.projectMax()) {
-            return wanted < BUNCH_SHARES * share && known != null && asksForLess(known, now);
+            return wanted < BUNCH_SHARES * share
+                    && known != null
+                    && (asksForLess(known, now) || asksForLittle(known, share, now));
         }
         if (wanted < share) {
             return true;
@@ -297,7 +357,9 @@ public final class ExecutionGate {
         for (Holder holder : holders.values()) {
             usuallyLargest = Math.max(usuallyLargest, holder.usuallyHeld(now));
         }
-        return known.usuallyHeld(now) < MODEST * usuallyLargest || asksForLess(known, now);
+        return known.usuallyHeld(now) < MODEST * usuallyLargest
+                || asksForLess(known, now)
+                || asksForLittle(known, share, now);
     }
 
     /** Whether what comes of a project is less than what another one is done with. */
@@ -309,6 +371,22 @@ public final class ExecutionGate {
             }
         }
         return known.cameOfLate(now) < MODEST * mostDone;
+    }
+
+    /**
+     * Whether it got what it asked for of late, but for a bunch, and that is little beside what another one asks for. Unlike what is done,
+     * what is asked for shows at once: also when two have just come, or nothing was done because the server stood still.
+     */
+    private boolean asksForLittle(Holder known, int share, long now) {
+        double asked = known.askedOfLate(now);
+        if (asked - known.doneOfLate(now) >= BUNCH_SHARES * share) {
+            return false;
+        }
+        double mostAsked = 0;
+        for (Holder holder : holders.values()) {
+            mostAsked = Math.max(mostAsked, holder.askedOfLate(now));
+        }
+        return asked < LITTLE * mostAsked;
     }
 
     /** The project with the most requests here, if some of them wait and it has more than so many and the one that comes. */
@@ -407,7 +485,7 @@ public final class ExecutionGate {
     private void serve(List<Answer> answers) {
         while (waiting > 0) {
             Holder least = leastHolding();
-            if (least == null || !mayTake(least.held, holders.size())) {
+            if (least == null || !mayTake(least.held, projects())) {
                 return;
             }
             Waiter waiter = least.waiters.removeFirst();
@@ -435,8 +513,18 @@ public final class ExecutionGate {
     }
 
     private void forgetIfIdle(Holder holder) {
-        if (holder.held == 0 && holder.waiters.isEmpty()) {
-            holders.remove(holder.project);
+        if (!holder.isIdle()) {
+            return;
+        }
+        idle.add(holder);
+        long before = nanoTime.getAsLong() - (long) COUNTED_OVER_NANOS;
+        for (Iterator<Holder> oldest = idle.iterator(); oldest.hasNext(); ) {
+            Holder one = oldest.next();
+            if (idle.size() <= REMEMBERED_MAX && one.changed - before > 0) {
+                return;
+            }
+            oldest.remove();
+            holders.remove(one.project);
         }
     }
 }
