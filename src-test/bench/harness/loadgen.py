@@ -9,7 +9,10 @@ from . import machine, tools
 
 class LoadGenerator:
     def __init__(self) -> None:
-        self._process = subprocess.Popen(tools.java("Load"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen(
+            tools.java("Load"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+        )
+        self.comes_first = machine.come_first(self._process.pid)
 
     def __enter__(self) -> "LoadGenerator":
         return self

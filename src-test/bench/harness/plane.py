@@ -62,6 +62,8 @@ class Plane:
             self._process = subprocess.Popen(
                 [tools.REPOSITORY / "plane", "up", "--port", str(self.port), "--data", str(self.data)],
                 env=environment, stdout=output, stderr=output, stdin=subprocess.DEVNULL,
+                # As a service has: with the harness and the load generator it would share its turns on the processors.
+                start_new_session=True,
             )
         while not self._ready():
             if self._process.poll() is not None or time.monotonic() - begin > START_SECONDS_MAX:

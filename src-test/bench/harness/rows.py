@@ -71,6 +71,7 @@ class Row:
         with open(self.folder / "output", "ab") as output:
             options.setdefault("stdout", output)
             options.setdefault("stdin", subprocess.DEVNULL)
+            options.setdefault("start_new_session", True)  # as the plane has
             process = subprocess.Popen(
                 [str(word) for word in command], env={**os.environ, **(environment or {})}, stderr=output, **options
             )

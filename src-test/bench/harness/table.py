@@ -69,6 +69,7 @@ def run(names: list[str], quick: bool) -> dict:
         "not_measured": {},
     }
     with LoadGenerator() as load:
+        document["machine"]["generator_comes_first"] = load.comes_first
         for name in names:
             tools.say(f"{name} …")
             try:

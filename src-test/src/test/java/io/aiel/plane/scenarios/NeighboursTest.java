@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.aiel.plane.fixtures.Answer;
 import io.aiel.plane.fixtures.Attempts;
 import io.aiel.plane.fixtures.Form;
+import io.aiel.plane.fixtures.GeneratorPrecedence;
 import io.aiel.plane.fixtures.PackagedPlane;
 import io.aiel.plane.fixtures.Project;
 import io.aiel.plane.fixtures.Results;
@@ -46,6 +47,15 @@ class NeighboursTest {
 
     @Test
     void answersWhileBombsGoOffElsewhere(PackagedPlane plane) throws Exception {
+        try (GeneratorPrecedence precedence = GeneratorPrecedence.take()) {
+            Map<String, Map<String, Object>> figures = new LinkedHashMap<>();
+            figures.put("how", Map.of("generator_comes_first", precedence.isTaken()));
+            answersWhileBombsGoOffElsewhere(plane, figures);
+        }
+    }
+
+    private static void answersWhileBombsGoOffElsewhere(PackagedPlane plane, Map<String, Map<String, Object>> figures)
+            throws Exception {
         Project attacker = plane.newProject("neighbours-attacker");
         attacker.push(Attempts.files("bombs"));
         attacker.tool("well", Map.of()).expect(200);
@@ -62,7 +72,6 @@ class NeighboursTest {
             neighbour.tool("echo", Map.of("n", warm)).expect(200);
         }
 
-        Map<String, Map<String, Object>> figures = new LinkedHashMap<>();
         Map<String, Double> ratios = new LinkedHashMap<>();
         for (String bomb : BOMBS) {
             Stretch quiet = stretch(neighbour, calls);

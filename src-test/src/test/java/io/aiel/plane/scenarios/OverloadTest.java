@@ -1,9 +1,11 @@
 package io.aiel.plane.scenarios;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assumptions.assumeThat;
 
 import io.aiel.plane.fixtures.Answer;
 import io.aiel.plane.fixtures.Form;
+import io.aiel.plane.fixtures.GeneratorPrecedence;
 import io.aiel.plane.fixtures.OpenLoop;
 import io.aiel.plane.fixtures.OpenLoop.Flow;
 import io.aiel.plane.fixtures.OpenLoop.Rate;
@@ -14,6 +16,8 @@ import io.aiel.plane.fixtures.Project;
 import io.aiel.plane.fixtures.Results;
 import io.aiel.plane.fixtures.SharedPlane;
 import io.aiel.plane.fixtures.Waiting;
+import java.io.IOException;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -35,7 +39,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 
 /**
  * More requests than the server can take. The generator runs on the server's machine and takes its part of the processors, at
- * peak as under overload. The short form has wide limits, for it runs on machines that do other things too; the promises
+ * peak as under overload; where it may, it takes it first ({@link GeneratorPrecedence}). The short form has wide limits, for it runs on machines that do other things too; the promises
  * themselves are asserted by {@code ./plane bench overload}.
  *
  * <p>Meant to fail: {@link #aLoudProjectCostsAPoliteOneNothing} with places for whoever comes first.
@@ -62,12 +66,14 @@ class OverloadTest {
             """);
 
     private static OpenLoop load;
+    private static GeneratorPrecedence precedence;
     private static Project loud;
     private static Project polite;
     private static double peak;
 
     @BeforeAll
     static void findThePeak(PackagedPlane plane) {
+        precedence = GeneratorPrecedence.take();
         load = new OpenLoop(plane.uri(), 512);
         loud = plane.newProject("overload-loud");
         polite = plane.newProject("overload-polite");
@@ -90,6 +96,7 @@ class OverloadTest {
             figures.put("in_flight_" + inFlight, report.figures());
             peak = Math.max(peak, report.goodput());
         }
+        figures.put("generator_comes_first", precedence.isTaken());
         Results.keep("overload", "peak", figures);
     }
 
@@ -97,6 +104,9 @@ class OverloadTest {
     static void close() {
         if (load != null) {
             load.close();
+        }
+        if (precedence != null) {
+            precedence.close();
         }
     }
 
@@ -135,6 +145,18 @@ class OverloadTest {
                     .isLessThan(128);
         }
         recovers(plane);
+    }
+
+    /** What refuses is not to wait for its turn behind all that it keeps busy. */
+    @Test
+    void theServersSessionComesBeforeThoseOfItsDatabaseAndItsWorkers(PackagedPlane plane) throws IOException {
+        assumeThat(precedence.isTaken())
+                .as("sessions share the processors, and may be weighed")
+                .isTrue();
+
+        assertThat(Path.of("/proc/" + plane.server().pid() + "/autogroup"))
+                .content()
+                .endsWith(" nice -10\n");
     }
 
     @Test

@@ -132,6 +132,7 @@ final class UpCommand implements Callable<Integer> {
                 settings.put("quarkus.log.handler.console.\"progress\".format", "%m%n");
                 settings.put("quarkus.log.category.\"" + PROGRESS + "\".handlers", "progress");
             }
+            SessionPrecedence.take(Path.of("/proc/self"));
             settings.forEach(System::setProperty);
             Files.createDirectories(folder.logFile().getParent());
             out.println("Starting the server");
