@@ -112,8 +112,9 @@ class OverloadTest {
 
     @Test
     void doesItsWorkAtFiveTimesWhatItCanDo(PackagedPlane plane) {
+        double before = peakNow();
         Heap heap = new Heap(plane);
-        double rate = Math.min(5 * peak, RATE_MAX);
+        double rate = Math.min(5 * before, RATE_MAX);
         Report report;
         try (heap) {
             report = load.open(
@@ -121,10 +122,14 @@ class OverloadTest {
                             List.of(new Rate(quick("overload", loud), rate)))
                     .of("overload");
         }
+        recovers(plane);
+        double after = peakNow();
+        double around = (before + after) / 2;
         Map<String, Object> figures = new LinkedHashMap<>(report.figures());
-        figures.put("peak_per_s", Math.round(peak));
+        figures.put("peak_before_per_s", Math.round(before));
+        figures.put("peak_after_per_s", Math.round(after));
         figures.put("offered_per_s", Math.round(rate));
-        figures.put("goodput_of_peak", Math.round(100 * report.goodput() / peak) / 100.0);
+        figures.put("goodput_of_peak", Math.round(100 * report.goodput() / around) / 100.0);
         figures.put("heap_low_mib", heap.lows());
         Results.keep("overload", "five-times", figures);
 
@@ -133,18 +138,27 @@ class OverloadTest {
         assertThat(report.refusedWithoutRetryAfter()).isZero();
         if (FORM == Form.LONG) {
             assertThat(report.refused()).as("it was an overload").isPositive();
-            assertThat(report.goodput()).isGreaterThan(0.8 * peak);
+            assertThat(report.goodput()).isGreaterThan(0.8 * around);
             assertThat(report.refusedMs(99)).isLessThanOrEqualTo(50);
             assertThat(heap.growthMib())
                     .as("heap of the later half over the earlier")
                     .isLessThan(32);
         } else {
-            assertThat(report.goodput()).isGreaterThan(0.2 * peak);
+            assertThat(report.goodput()).isGreaterThan(0.2 * around);
             assertThat(heap.growthMib())
                     .as("heap of the later half over the earlier")
                     .isLessThan(128);
         }
-        recovers(plane);
+    }
+
+    /**
+     * What the server can do in these seconds. A virtual machine's processors are half as fast again in one minute as in another, so what was found minutes
+     * ago says little: an overload is held against the peaks right before and right after it.
+     */
+    private static double peakNow() {
+        Report report = load.closed(FORM.pick(Duration.ofSeconds(2), Duration.ofSeconds(12)), quick("peak", loud), 32);
+        assertAnswered(report, 200);
+        return report.goodput();
     }
 
     /** What refuses is not to wait for its turn behind all that it keeps busy. */
