@@ -90,6 +90,7 @@ class FakeVersion2(unittest.TestCase):
         self.assertEqual(self.own, os.path.dirname(folder))
         self.assertEqual({"+memory", "+pids", "+cpu"}, set(text(self.own, "cgroup.subtree_control").split()))
         self.assertEqual({"+memory", "+pids", "+cpu"}, set(text(folder, "cgroup.subtree_control").split()))
+        self.assertTrue(text(folder, "cpu.weight").startswith("50"), "all workers together")
         groups.add("w1", LIMITS)
         worker = folder + "/w1"
         self.assertTrue(text(worker, "memory.max").startswith(str(64 << 20)))
@@ -219,6 +220,7 @@ class Version1(unittest.TestCase):
             plane.snapshot("burn", entry)
             worker = plane.ready("burn")
             shares = os.path.join(folder, worker.name, "cpu.shares")
+            self.assertEqual("512", text(folder, "cpu.shares").strip(), "all workers together")
             self.assertEqual("1024", text(shares).strip())
             worker.start({"action": "invoke", "kind": "tool", "handler": "burn", "event": {"s": 20}, "meta": {"timeout_ms": 30000}})
             self.assertTrue(harness.wait_until(lambda: text(shares).strip() == "32", 15))

@@ -19,6 +19,8 @@ _OPTIONAL = ("cpu",)
 _SERVER = "aiel-plane-server"
 # A worker that computes without pause weighs a 32nd of one that answers.
 _WEIGHT = {"v1": ("cpu.shares", "1024", "32"), "v2": ("cpu.weight", "100", "3")}
+# All workers together, half of the usual: what they do is to be started, heard and ended by others.
+_WEIGHT_OF_ALL = {"v1": "512", "v2": "50"}
 _NAME = re.compile(r"^aiel-plane-(\d+)-(\d+)(?:-(\d+))?$")
 
 
@@ -157,6 +159,14 @@ class Groups:
         for fd in self._fds.values():
             _write(worker + "/cgroup.procs", "0", fd)
 
+    def weigh_all(self):
+        """Gives all workers together half of the usual share of the CPU while others want it. Does nothing where there are no shares."""
+        fd = self._fds.get("cpu" if self.version == "v1" else "")
+        try:
+            _write(_WEIGHT[self.version][0], _WEIGHT_OF_ALL[self.version], fd)
+        except (OSError, TypeError):
+            pass
+
     def weigh(self, worker, light):
         """Gives ``worker`` a small share of the CPU while others want it, or the usual one. False where there are no shares."""
         file, usual, small = _WEIGHT[self.version]
@@ -250,6 +260,7 @@ def create():
         if version == "v2":
             _delegate(made[""])
         groups = Groups(version, made)
+        groups.weigh_all()
         try:
             # What a limit file refuses is found now, not at the first worker.
             groups.add("probe", {"memory_bytes": 64 << 20, "pids": 8})

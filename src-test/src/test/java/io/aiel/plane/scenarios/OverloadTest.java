@@ -170,7 +170,7 @@ class OverloadTest {
 
         assertThat(Path.of("/proc/" + plane.server().pid() + "/autogroup"))
                 .content()
-                .endsWith(" nice -10\n");
+                .endsWith(" nice -5\n");
     }
 
     @Test

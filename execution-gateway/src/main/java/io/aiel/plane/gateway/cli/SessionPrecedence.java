@@ -19,8 +19,11 @@ import java.util.regex.Pattern;
  * <p>Thread-safe, without state.
  */
 final class SessionPrecedence {
-    /** A nice value as of setpriority(2): nine times the weight of a session with the usual 0. */
-    private static final String NICE = "-10";
+    /**
+     * A nice value as of setpriority(2): three times the weight of a session with the usual 0. Twice the value did no more for refusals, and the
+     * server's compilers are in its session, too: while they are busy, others are to get their part.
+     */
+    private static final String NICE = "-5";
 
     /** After the name in parentheses, which may hold anything, also parentheses: state, parent, process group, session; proc_pid_stat(5). */
     private static final Pattern STAT = Pattern.compile("(?s)(\\d+) \\(.*\\) \\S \\d+ \\d+ (\\d+) .*");
