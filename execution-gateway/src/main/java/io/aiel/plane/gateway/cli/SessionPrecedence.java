@@ -20,7 +20,7 @@ import java.util.regex.Pattern;
  */
 final class SessionPrecedence {
     /**
-     * A nice value as of setpriority(2): three times the weight of a session with the usual 0. Twice the value did no more for refusals, and the
+     * A nice value as of setpriority(2): three times the weight of a session with the usual 0. Twice the value did little more for refusals, and the
      * server's compilers are in its session, too: while they are busy, others are to get their part.
      */
     private static final String NICE = "-5";
