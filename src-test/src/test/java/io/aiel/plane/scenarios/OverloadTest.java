@@ -39,8 +39,8 @@ import org.junit.jupiter.api.extension.ExtendWith;
 
 /**
  * More requests than the server can take. The generator runs on the server's machine and takes its part of the processors, at
- * peak as under overload; where it may, it takes it first ({@link GeneratorPrecedence}). The short form has wide limits, for it runs on machines that do other things too; the promises
- * themselves are asserted by {@code ./plane bench overload}.
+ * peak as under overload; where it may, it takes it first ({@link GeneratorPrecedence}). The short form has wide limits, for it
+ * runs on machines that do other things too; the promises themselves are asserted by {@code ./plane bench overload}.
  *
  * <p>Meant to fail: {@link #aLoudProjectCostsAPoliteOneNothing} with places for whoever comes first.
  */

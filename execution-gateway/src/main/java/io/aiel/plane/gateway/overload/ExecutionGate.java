@@ -125,7 +125,7 @@ public final class ExecutionGate {
             return Math.exp(-(now - changed) / COUNTED_OVER_NANOS);
         }
 
-        private void isRefused(long now) {
+        private void goesAway(long now) {
             fade(now);
             asked++;
         }
@@ -207,7 +207,7 @@ public final class ExecutionGate {
             @Nullable Holder known = holders.get(project);
             Optional<Entry.Reason> refusal = refusal(known, now);
             if (refusal.isPresent()) {
-                isRefused(known, now);
+                countRefusal(known, now);
                 return CompletableFuture.completedFuture(new Entry.Refused(refusal.get()));
             }
             Holder holder = known == null ? holder(project, now) : known;
@@ -243,7 +243,7 @@ public final class ExecutionGate {
             long now = nanoTime.getAsLong();
             Optional<Entry.Reason> refusal = refusal(known, now);
             if (refusal.isPresent()) {
-                isRefused(known, now);
+                countRefusal(known, now);
             }
             return refusal;
         } finally {
@@ -282,9 +282,9 @@ public final class ExecutionGate {
         return holders.size() - idle.size();
     }
 
-    private static void isRefused(@Nullable Holder known, long now) {
+    private static void countRefusal(@Nullable Holder known, long now) {
         if (known != null) {
-            known.isRefused(now);
+            known.goesAway(now);
         }
     }
 
@@ -335,9 +335,7 @@ public final class ExecutionGate {
     private boolean mayWait(int wanted, @Nullable Holder known, int projects, long now) {
         int share = Math.max(1, (limit - reserve()) / projects);
         if (wanted >= settings.projectMax()) {
-            return wanted < BUNCH_SHARES * share
-                    && known != null
-                    && (asksForLess(known, now) || asksForLittle(known, share, now));
+            return wanted < BUNCH_SHARES * share && known != null && isOutdone(known, share, now);
         }
         if (wanted < share) {
             return true;
@@ -357,9 +355,12 @@ public final class ExecutionGate {
         for (Holder holder : holders.values()) {
             usuallyLargest = Math.max(usuallyLargest, holder.usuallyHeld(now));
         }
-        return known.usuallyHeld(now) < MODEST * usuallyLargest
-                || asksForLess(known, now)
-                || asksForLittle(known, share, now);
+        return known.usuallyHeld(now) < MODEST * usuallyLargest || isOutdone(known, share, now);
+    }
+
+    /** Whether another one asks for more, by either measure. */
+    private boolean isOutdone(Holder known, int share, long now) {
+        return asksForLess(known, now) || asksForLittle(known, share, now);
     }
 
     /** Whether what comes of a project is less than what another one is done with. */
