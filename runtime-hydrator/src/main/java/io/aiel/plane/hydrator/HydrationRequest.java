@@ -16,6 +16,7 @@ import java.util.Optional;
  * @param environment what the code finds in its environment for this execution alone
  * @param network it asked for a network; it gets one only as far as the policy's obligations name hosts
  * @param subprocess it asked for processes of its own; likewise
+ * @param queued it comes out of the queue: nobody waits for its answer
  * @param plane what lets its code ask the plane's own API; empty when it may not
  */
 public record HydrationRequest(
@@ -26,6 +27,7 @@ public record HydrationRequest(
         Map<String, String> environment,
         boolean network,
         boolean subprocess,
+        boolean queued,
         Optional<PlaneAccess> plane) {
     /** A request for computing alone. */
     public HydrationRequest(
@@ -34,7 +36,7 @@ public record HydrationRequest(
             JsonText runnerRequest,
             Duration timeout,
             Map<String, String> environment) {
-        this(execution, target, runnerRequest, timeout, environment, false, false, Optional.empty());
+        this(execution, target, runnerRequest, timeout, environment, false, false, false, Optional.empty());
     }
 
     public HydrationRequest {

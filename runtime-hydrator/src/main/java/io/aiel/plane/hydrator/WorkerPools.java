@@ -54,7 +54,7 @@ final class WorkerPools {
     private final class Pool implements Worker.Owner {
         final PoolKey key;
         final Deque<Worker> idle = new ArrayDeque<>();
-        final Deque<Job> jobs = new ArrayDeque<>();
+        final JobLine jobs = new JobLine();
         final Map<Worker, Boolean> busy = new HashMap<>();
         int starting;
 
@@ -122,7 +122,7 @@ final class WorkerPools {
                             ErrorCode.CAPACITY_EXHAUSTED,
                             "all workers are busy and the project has its share of the queue waiting already"));
                 } else {
-                    pool.jobs.addLast(job);
+                    pool.jobs.add(job);
                     waiting++;
                     schedule(after);
                     long most = settings.times().queueMax().toMillis();
@@ -157,8 +157,7 @@ final class WorkerPools {
         try {
             closed = true;
             for (Pool pool : pools.values()) {
-                left.addAll(pool.jobs);
-                pool.jobs.clear();
+                left.addAll(pool.jobs.drain());
             }
             waiting = 0;
         } finally {
@@ -171,11 +170,13 @@ final class WorkerPools {
     private void schedule(List<Runnable> after) {
         while (!closed) {
             for (Pool pool : pools.values()) {
-                while (!pool.jobs.isEmpty() && !pool.idle.isEmpty() && !otherProjectFirst(pool)) {
-                    Worker worker = pool.idle.removeLast();
-                    Job job = pool.jobs.removeFirst();
+                while (!pool.idle.isEmpty() && !otherProjectFirst(pool)) {
+                    @Nullable Job job = pool.jobs.poll();
+                    if (job == null) {
+                        break;
+                    }
                     waiting--;
-                    hand(pool, worker, job, after);
+                    hand(pool, pool.idle.removeLast(), job, after);
                 }
             }
             Pool next = mostDeserving();
@@ -265,7 +266,7 @@ final class WorkerPools {
         return difference < 0
                 || (difference == 0
                         && lastServed(other) < lastServed(pool)
-                        && System.nanoTime() - other.jobs.getFirst().created() > SWITCH_AFTER.toNanos());
+                        && System.nanoTime() - other.jobs.oldest() > SWITCH_AFTER.toNanos());
     }
 
     private long lastServed(Pool pool) {
@@ -287,8 +288,7 @@ final class WorkerPools {
             if (best != null && order == 0) {
                 order = Long.compare(lastServed(pool), lastServed(best));
                 if (order == 0) {
-                    order = Long.signum(pool.jobs.getFirst().created()
-                            - best.jobs.getFirst().created());
+                    order = Long.signum(pool.jobs.oldest() - best.jobs.oldest());
                 }
             }
             if (order < 0) {
@@ -378,13 +378,13 @@ final class WorkerPools {
         }
     }
 
-    /** Each start was made for a job; when it fails, so does the job that waited longest. */
+    /** Each start was made for a job; when it fails, so does the one whose turn it is. */
     private void startFailed(Pool pool, ErrorCode code, String detail) {
         List<Runnable> after = new ArrayList<>();
         lock.lock();
         try {
             pool.starting--;
-            Job job = pool.jobs.pollFirst();
+            Job job = pool.jobs.poll();
             if (job != null) {
                 waiting--;
                 after.add(() -> end(job, code, detail));

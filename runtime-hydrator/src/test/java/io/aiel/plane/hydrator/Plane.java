@@ -187,6 +187,7 @@ final class Plane implements AutoCloseable {
                 Map.of("AIEL_TOKEN", "test-token"),
                 network,
                 false,
+                false,
                 plane);
         return hydrator.run(hydration, allow(obligations), listener);
     }

@@ -162,7 +162,7 @@ public class ExecutionAssembly {
         int inHand = config.inHandMax().orElse(Math.max(1, workers.workersMax() * 3 / 4));
         int ofOneSnapshot = Math.min(workers.workersPerSnapshotMax(), workers.workersPerProjectMax());
         int ofOneProject = config.projectInHandMax().orElse(Math.clamp(ofOneSnapshot * 3L / 4, 1, inHand));
-        int whileShort = config.projectInHandMax().isPresent() ? ofOneProject : Math.min(ofOneProject * 3 / 2, inHand);
+        int whileShort = config.projectInHandMax().isPresent() ? ofOneProject : Math.min(ofOneProject * 3, inHand);
         return new QueueSettings(
                 inHand,
                 ofOneProject,

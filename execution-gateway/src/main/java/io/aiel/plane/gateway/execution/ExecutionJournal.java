@@ -24,6 +24,14 @@ final class ExecutionJournal {
     /** From the begin of a flush to that of one in which nothing is urgent. */
     static final Duration PATIENCE = Duration.ofMillis(5);
 
+    /**
+     * The same after a flush of {@link #MANY} entries or more: much goes on, and what comes meanwhile costs half as much when it is written together.
+     * Then starts of queued work wait too, unless others cannot begin before.
+     */
+    static final Duration PATIENCE_OF_MANY = Duration.ofMillis(15);
+
+    static final int MANY = 12;
+
     private final Function<List<JournalEntry>, Uni<List<Boolean>>> transaction;
     private final int batchMax;
     private final int waitingMax;
@@ -36,7 +44,8 @@ final class ExecutionJournal {
     // Guarded by lock.
     private final Deque<Pending> waiting = new ArrayDeque<>();
     private int flushes;
-    private boolean urgent;
+    private Urgency urgency = Urgency.NONE;
+    private boolean lastWasOfMany;
     private long patientUntil;
 
     /**
@@ -86,21 +95,44 @@ final class ExecutionJournal {
     private boolean enqueue(Pending pending) {
         lock.lock();
         try {
-            urgent |= isUrgent(pending.entry());
-            return waiting.size() < waitingMax && waiting.add(pending);
+            if (waiting.size() >= waitingMax) {
+                return false;
+            }
+            Urgency its = urgency(pending.entry());
+            urgency = its.compareTo(urgency) > 0 ? its : urgency;
+            return waiting.add(pending);
         } finally {
             lock.unlock();
         }
     }
 
-    /** What runs holds a place or has a caller who waits. What is only put into the queue, or leaves it, can wait for others. */
-    private static boolean isUrgent(JournalEntry entry) {
+    /** How much an entry minds to wait for others; of several the greatest counts. */
+    private enum Urgency {
+        /** It is put into the queue, or leaves it. */
+        NONE,
+        /** It is to begin, and holds a place meanwhile. */
+        UNLESS_MUCH_GOES_ON,
+        /** A caller waits for it, or others for its place. */
+        AT_ONCE
+    }
+
+    private static Urgency urgency(JournalEntry entry) {
         return switch (entry) {
-            case Admission admission -> admission.queued().isEmpty();
-            case Closure closure -> closure.queueEnd().isEmpty();
-            case Progress _, Start _ -> true;
-            case Requeue _ -> false;
+            case Admission admission when admission.queued().isPresent() -> Urgency.NONE;
+            case Closure closure when closure.queueEnd().isPresent() -> Urgency.NONE;
+            case Requeue _ -> Urgency.NONE;
+            case Start start when !start.holdsUpOthers() -> Urgency.UNLESS_MUCH_GOES_ON;
+            case Start _, Admission _, Closure _, Progress _ -> Urgency.AT_ONCE;
         };
+    }
+
+    private boolean isPatient() {
+        return waiting.size() < batchMax
+                && switch (urgency) {
+                    case NONE -> true;
+                    case UNLESS_MUCH_GOES_ON -> lastWasOfMany;
+                    case AT_ONCE -> false;
+                };
     }
 
     private void flushIfPossible() {
@@ -112,15 +144,16 @@ final class ExecutionJournal {
                 return;
             }
             long now = nanos.getAsLong();
-            wait = urgent || waiting.size() >= batchMax ? 0 : patientUntil - now;
+            wait = isPatient() ? patientUntil - now : 0;
             if (wait <= 0) {
                 flushes++;
-                patientUntil = now + PATIENCE.toNanos();
                 while (!waiting.isEmpty() && batch.size() < batchMax) {
                     batch.add(waiting.remove());
                 }
+                lastWasOfMany = batch.size() >= MANY;
+                patientUntil = now + (lastWasOfMany ? PATIENCE_OF_MANY : PATIENCE).toNanos();
                 // What is left has waited for its place already.
-                urgent = !waiting.isEmpty();
+                urgency = waiting.isEmpty() ? Urgency.NONE : Urgency.AT_ONCE;
             }
         } finally {
             lock.unlock();

@@ -129,6 +129,16 @@ final class QueuePlaces {
         }
 
         @Override
+        public boolean holdsUpOthers() {
+            lock.lock();
+            try {
+                return state == State.HAS_A_PLACE && (heldInAll >= most || !hasRoom(project, nanos.getAsLong()));
+            } finally {
+                lock.unlock();
+            }
+        }
+
+        @Override
         public void codeEnded() {
             lock.lock();
             try {
@@ -187,8 +197,7 @@ final class QueuePlaces {
             long now = nanos.getAsLong();
             for (Iterator<Turn> all = line.iterator(); all.hasNext() && heldInAll < most; ) {
                 Turn one = all.next();
-                @Nullable Held has = held.get(one.project);
-                if (has == null || has.turns.size() < has.max(projectMax, projectShortMax, now)) {
+                if (hasRoom(one.project, now)) {
                     all.remove();
                     one.state = State.HAS_A_PLACE;
                     one.placedAt = now;
@@ -204,6 +213,12 @@ final class QueuePlaces {
         }
         called.forEach(one -> one.complete(true));
         remindOfTheFirst();
+    }
+
+    /** Whether the project may have one place more. Under the lock. */
+    private boolean hasRoom(ProjectId project, long now) {
+        @Nullable Held has = held.get(project);
+        return has == null || has.turns.size() < has.max(projectMax, projectShortMax, now);
     }
 
     private void remindOfTheFirst() {

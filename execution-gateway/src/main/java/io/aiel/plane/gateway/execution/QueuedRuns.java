@@ -90,6 +90,9 @@ final class QueuedRuns {
         /** True when it may have a worker now; false when that did not come in time. Asked once at most. */
         Uni<Boolean> come();
 
+        /** Whether it has the last place that there is, so that others cannot begin before it is over. */
+        boolean holdsUpOthers();
+
         /** Its worker is free again, and only its end is still to be recorded. */
         void codeEnded();
     }
@@ -242,7 +245,7 @@ final class QueuedRuns {
         List<AuditRecord> records = List.of(
                 chain.append(new AuditEvent.PolicyDecided(run.id(), envelopes.recorded(allow))),
                 chain.append(new AuditEvent.ExecutionAdmitted(run.id())));
-        Start start = new Start(run.id(), allow, run.requestedAt(), records, chain.position());
+        Start start = new Start(run.id(), allow, run.requestedAt(), visit.holdsUpOthers(), records, chain.position());
         // Before the write: from the commit on, the sweeper may see the row and must know that it is alive.
         live.add(run.id());
         return EventLoops.goOnHere(journal.write(start)).onItemOrFailure().transformToUni((effective, failure) -> {

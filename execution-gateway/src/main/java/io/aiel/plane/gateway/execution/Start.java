@@ -12,9 +12,15 @@ import java.util.List;
  * holds its claim, and its stream stands where these records continue from: so of all who might begin it one does.
  *
  * @param decision of now, in place of the one that it was queued by
+ * @param holdsUpOthers until it is on record nothing else out of the queue can begin
  */
 record Start(
-        ExecutionId id, Decision.Allow decision, Instant startedAt, List<AuditRecord> records, StreamPosition position)
+        ExecutionId id,
+        Decision.Allow decision,
+        Instant startedAt,
+        boolean holdsUpOthers,
+        List<AuditRecord> records,
+        StreamPosition position)
         implements JournalEntry {
     Start {
         records = List.copyOf(records);

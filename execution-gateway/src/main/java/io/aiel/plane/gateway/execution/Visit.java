@@ -90,6 +90,12 @@ final class Visit {
         turn = given;
     }
 
+    /** Whether others out of the queue cannot begin before it is over. */
+    boolean holdsUpOthers() {
+        QueuedRuns.Turn mine = turn;
+        return mine != null && mine.holdsUpOthers();
+    }
+
     /** The code has ended, well or not. */
     void ended() {
         ended = nanoTime.getAsLong();

@@ -46,6 +46,7 @@ final class WorkerCall {
                 environment(run, session),
                 run.request().wantsNetwork(),
                 run.request().wantsSubprocess(),
+                run.attempt().isPresent(),
                 session.map(WorkerApi.Session::access));
     }
 

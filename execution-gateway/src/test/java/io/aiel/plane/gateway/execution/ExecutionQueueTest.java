@@ -115,7 +115,8 @@ class ExecutionQueueTest extends ExecutionsOnPostgres {
     private static boolean start(Server server, QueuedExecution queued, Decision.Allow decision, AuditChain chain) {
         List<AuditRecord> records = List.of(chain.append(new AuditEvent.ExecutionAdmitted(queued.id())));
         server.live.add(queued.id());
-        return await(server.journal.write(new Start(queued.id(), decision, Instant.now(), records, chain.position())));
+        return await(server.journal.write(
+                new Start(queued.id(), decision, Instant.now(), false, records, chain.position())));
     }
 
     private static Closure succeeded(QueuedExecution queued) {

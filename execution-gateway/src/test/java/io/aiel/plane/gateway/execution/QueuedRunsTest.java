@@ -68,6 +68,11 @@ class QueuedRunsTest extends ExecutionsOnFakes {
         }
 
         @Override
+        public boolean holdsUpOthers() {
+            return false;
+        }
+
+        @Override
         public void codeEnded() {
             codeEnded.incrementAndGet();
         }
