@@ -165,6 +165,13 @@ final class Plane implements AutoCloseable {
         return run(project, snapshot, request, timeout, obligations, listener, false, Optional.empty());
     }
 
+    /** Runs it as what comes out of the queue. */
+    RunningExecution runQueued(SnapshotFiles snapshot, String tool, String event) {
+        HydrationRequest hydration =
+                hydration(scope, snapshot, tool(tool, event), TIMEOUT, false, true, Optional.empty());
+        return hydrator.run(hydration, allow(Obligations.NONE), new Listener());
+    }
+
     RunningExecution run(
             ProjectScope project,
             SnapshotFiles snapshot,
@@ -174,7 +181,19 @@ final class Plane implements AutoCloseable {
             WorkerListener listener,
             boolean network,
             Optional<PlaneAccess> plane) {
-        HydrationRequest hydration = new HydrationRequest(
+        HydrationRequest hydration = hydration(project, snapshot, request, timeout, network, false, plane);
+        return hydrator.run(hydration, allow(obligations), listener);
+    }
+
+    private static HydrationRequest hydration(
+            ProjectScope project,
+            SnapshotFiles snapshot,
+            String request,
+            Duration timeout,
+            boolean network,
+            boolean queued,
+            Optional<PlaneAccess> plane) {
+        return new HydrationRequest(
                 ExecutionId.create(),
                 new ResolvedCapability(
                         project,
@@ -187,9 +206,8 @@ final class Plane implements AutoCloseable {
                 Map.of("AIEL_TOKEN", "test-token"),
                 network,
                 false,
-                false,
+                queued,
                 plane);
-        return hydrator.run(hydration, allow(obligations), listener);
     }
 
     RunningExecution run(SnapshotFiles snapshot, String tool, String event, Duration timeout) {

@@ -98,6 +98,30 @@ class PoolsTest {
     }
 
     /**
+     * One worker, and a bunch of queued executions that stand in line for it: who calls and waits does not wait for all of them.
+     *
+     * <p>Seen to fail: where all stand in one line, he comes last.
+     */
+    @Test
+    void aCallerDoesNotWaitForABunchOfQueuedExecutionsOfHisProject() throws Exception {
+        try (Plane plane = Plane.start(small(1, 100, Duration.ofSeconds(30)))) {
+            SnapshotFiles snapshot = plane.snapshot(CODE);
+            List<String> order = new ArrayList<>();
+            List<RunningExecution> all = new ArrayList<>();
+            for (int i = 0; i < 8; i++) {
+                all.add(note(order, "queued", plane.runQueued(snapshot, "sleep", "{\"s\":0.1}")));
+            }
+            all.add(note(order, "caller", plane.run(snapshot, "sleep", "{\"s\":0.1}", Plane.TIMEOUT)));
+            for (RunningExecution running : all) {
+                assertThat(Plane.code(Plane.get(running))).isEqualTo("OK");
+            }
+            synchronized (order) {
+                assertThat(order.indexOf("caller")).as(order.toString()).isLessThan(4);
+            }
+        }
+    }
+
+    /**
      * A project that sends far more than the queue holds leaves room in it for others.
      *
      * <p>Meant to fail: without the project's share of the queue.

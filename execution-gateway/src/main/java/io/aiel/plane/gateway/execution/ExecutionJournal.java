@@ -30,7 +30,7 @@ final class ExecutionJournal {
      */
     static final Duration PATIENCE_OF_MANY = Duration.ofMillis(15);
 
-    static final int MANY = 12;
+    static final int MANY = 8;
 
     private final Function<List<JournalEntry>, Uni<List<Boolean>>> transaction;
     private final int batchMax;

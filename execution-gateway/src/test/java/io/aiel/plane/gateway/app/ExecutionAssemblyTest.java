@@ -62,12 +62,12 @@ class ExecutionAssemblyTest {
     }
 
     @Test
-    void letsShortCodeOfTheQueueHaveHalfAsManyPlacesAgain() {
+    void letsShortCodeOfTheQueueHaveThreeTimesAsManyPlaces() {
         QueueSettings settings = queue(Map.of());
 
         assertThat(settings.inHandMax()).isEqualTo(24);
         assertThat(settings.projectInHandMax()).isEqualTo(6);
-        assertThat(settings.projectInHandShortMax()).isEqualTo(9);
+        assertThat(settings.projectInHandShortMax()).isEqualTo(18);
     }
 
     @Test

@@ -3,8 +3,12 @@ package io.aiel.plane.gateway.execution;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.aiel.plane.audit.StreamPosition;
+import io.aiel.plane.vocabulary.Decision;
+import io.aiel.plane.vocabulary.DecisionId;
+import io.aiel.plane.vocabulary.Digest;
 import io.aiel.plane.vocabulary.ExecutionId;
 import io.aiel.plane.vocabulary.JsonText;
+import io.aiel.plane.vocabulary.Obligations;
 import io.aiel.plane.vocabulary.Usage;
 import io.smallrye.mutiny.Uni;
 import io.smallrye.mutiny.helpers.test.UniAssertSubscriber;
@@ -170,6 +174,71 @@ class ExecutionJournalTest {
     }
 
     @Test
+    void beginsQueuedWorkAtOnceWhileLittleGoesOn() {
+        ExecutionJournal journal = journal(100, 100);
+        write(journal, queued());
+        database.commit(0);
+
+        write(journal, start(false));
+
+        assertThat(database.sizes()).containsExactly(1, 1);
+    }
+
+    /** Seen to fail: where starts are urgent always, the first of them goes alone; where the pause is the short one, the second timer is. */
+    @Test
+    void lastsLongerBetweenFlushesWhileMuchGoesOnAndLetsStartsWaitForThem() {
+        ExecutionJournal journal = journal(100, 100);
+        flushMany(journal);
+        write(journal, queued());
+        write(journal, start(false));
+        assertThat(database.sizes()).containsExactly(1, ExecutionJournal.MANY);
+
+        now += ExecutionJournal.PATIENCE_OF_MANY.toNanos() - 1;
+        timed.getLast().run();
+        assertThat(database.sizes()).containsExactly(1, ExecutionJournal.MANY);
+        now += 1;
+        timed.getLast().run();
+
+        assertThat(database.sizes()).containsExactly(1, ExecutionJournal.MANY, 2);
+        database.commit(2);
+        write(journal, start(false));
+        assertThat(database.sizes()).as("the last was of two").containsExactly(1, ExecutionJournal.MANY, 2, 1);
+    }
+
+    /** Seen to fail: where each start waits, a project with one place begins one execution in each pause. */
+    @Test
+    void doesNotLetWaitWhatOthersWaitFor() {
+        ExecutionJournal journal = journal(100, 100);
+        flushMany(journal);
+        write(journal, start(false));
+
+        write(journal, start(true));
+
+        assertThat(database.sizes()).containsExactly(1, ExecutionJournal.MANY, 2);
+    }
+
+    @Test
+    void doesNotLetCallersWaitWhateverGoesOn() {
+        ExecutionJournal journal = journal(100, 100);
+        flushMany(journal);
+        write(journal, start(false));
+
+        write(journal);
+
+        assertThat(database.sizes()).containsExactly(1, ExecutionJournal.MANY, 2);
+    }
+
+    /** Leaves nothing in flight. */
+    private void flushMany(ExecutionJournal journal) {
+        for (int i = 0; i <= ExecutionJournal.MANY; i++) {
+            write(journal);
+        }
+        database.commit(0);
+        database.commit(1);
+        assertThat(database.sizes()).containsExactly(1, ExecutionJournal.MANY);
+    }
+
+    @Test
     void doesNotGatherMoreThanABatch() {
         ExecutionJournal journal = journal(2, 100);
         write(journal, queued());
@@ -196,6 +265,18 @@ class ExecutionJournalTest {
     /** An entry that nobody waits for. */
     private static JournalEntry queued() {
         return entry(Optional.of(new QueueEnd(Optional.empty(), new JsonText("{}"), Instant.EPOCH)));
+    }
+
+    private static JournalEntry start(boolean holdsUpOthers) {
+        ExecutionId id = ExecutionId.create();
+        return new Start(
+                id,
+                new Decision.Allow(
+                        DecisionId.create(), Digest.of("policy"), new JsonText("{}"), List.of(), Obligations.NONE),
+                Instant.EPOCH,
+                holdsUpOthers,
+                List.of(),
+                StreamPosition.start("execution/" + id));
     }
 
     private static JournalEntry entry(Optional<QueueEnd> queueEnd) {

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.aiel.plane.audit.AuditCodec;
 import io.aiel.plane.audit.StreamPosition;
 import io.aiel.plane.gateway.http.Problems;
+import io.aiel.plane.hydrator.HydrationRequest;
 import io.aiel.plane.vocabulary.DecisionId;
 import io.aiel.plane.vocabulary.Digest;
 import io.aiel.plane.vocabulary.ExecutionId;
@@ -105,7 +106,7 @@ class QueuedRunsTest extends ExecutionsOnFakes {
     void runsWhatIsAllowedStill() {
         assertThat(begin(VALID)).isEqualTo(QueuedRuns.Begun.OVER);
 
-        assertThat(hydrator.requests).hasSize(1);
+        assertThat(hydrator.requests).singleElement().matches(HydrationRequest::queued, "known to be of the queue");
         assertThat(written).hasExactlyElementsOfTypes(Start.class, Closure.class);
         assertThat(codeEnded).hasValue(1);
     }
