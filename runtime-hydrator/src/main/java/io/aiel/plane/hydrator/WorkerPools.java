@@ -14,6 +14,7 @@ import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Future;
@@ -170,11 +171,8 @@ final class WorkerPools {
     private void schedule(List<Runnable> after) {
         while (!closed) {
             for (Pool pool : pools.values()) {
-                while (!pool.idle.isEmpty() && !otherProjectFirst(pool)) {
-                    @Nullable Job job = pool.jobs.poll();
-                    if (job == null) {
-                        break;
-                    }
+                while (!pool.jobs.isEmpty() && !pool.idle.isEmpty() && !otherProjectFirst(pool)) {
+                    Job job = Objects.requireNonNull(pool.jobs.poll(), "one that waits");
                     waiting--;
                     hand(pool, pool.idle.removeLast(), job, after);
                 }

@@ -11,7 +11,6 @@ import io.aiel.plane.fixtures.Project;
 import io.aiel.plane.fixtures.Results;
 import io.aiel.plane.fixtures.SharedPlane;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -27,7 +26,8 @@ import org.junit.jupiter.api.extension.ExtendWith;
 
 /**
  * While bombs go off in one project, another one's calls are answered: all of them, and at least half of them in a fraction of the time that a bomb
- * takes, on any machine. {@code ./plane bench escapes}, on a machine with nothing else to do, also compares their 99th percentile with that of quiet.
+ * takes, on any machine. {@code ./plane bench escapes}, on a machine with nothing else to do, also compares their 99th percentile with that of quiet;
+ * quiet and bombs take turns of a second or two, as the same calls take half or twice as long within minutes: the machine has other guests, and the server gets older.
  * The goal there is 1.25 times and is missed (docs/sandbox.md), so what is asserted is no promise: it notices when it becomes much worse.
  */
 @Tag("escapes")
@@ -39,11 +39,25 @@ class NeighboursTest {
     /** A bomb's deadline; some go off until then. */
     private static final int BOMB_MS = 3_000;
 
+    /** From the request for the first bomb to the first call. */
+    private static final int FUSE_MS = 50;
+
+    private static final int CALLS_OF_A_TURN = Form.current().pick(20, 100);
+
     /** The largest that was measured on two processors is 1.97. */
     private static final double RATIO_P99_MAX = 3;
 
-    /** What was seen of one stretch of calls. */
-    private record Stretch(double p50, double p99, double longest, int refused, int bombs) {}
+    /** What was seen of calls one by one; milliseconds. */
+    private static final class Seen {
+        private final List<Double> times = new ArrayList<>();
+        private int refused;
+
+        double at(double share) {
+            List<Double> sorted = times.stream().sorted().toList();
+            double value = sorted.get((int) Math.min(sorted.size() - 1, Math.floor(sorted.size() * share)));
+            return Math.round(value * 100) / 100.0;
+        }
+    }
 
     @Test
     void answersWhileBombsGoOffElsewhere(PackagedPlane plane) throws Exception {
@@ -67,32 +81,37 @@ class NeighboursTest {
                 def echo(ctx, payload):
                     return payload
                 """));
-        int calls = Form.current().pick(40, 1000);
-        for (int warm = 0; warm < Form.current().pick(20, 500); warm++) {
+        for (int warm = 0; warm < Form.current().pick(20, 4000); warm++) {
             neighbour.tool("echo", Map.of("n", warm)).expect(200);
         }
 
         Map<String, Double> ratios = new LinkedHashMap<>();
         for (String bomb : BOMBS) {
-            Stretch quiet = stretch(neighbour, calls);
-            Stretch loud = during(attacker, bomb, neighbour, calls);
-            double ratio = Math.round(loud.p99() / quiet.p99() * 100) / 100.0;
+            Seen quiet = new Seen();
+            Seen loud = new Seen();
+            int bombs = 0;
+            for (int turn = 0; turn < Form.current().pick(2, 15); turn++) {
+                call(neighbour, quiet);
+                bombs += during(attacker, bomb, () -> call(neighbour, loud));
+            }
+            double ratio = Math.round(loud.at(0.99) / quiet.at(0.99) * 100) / 100.0;
             ratios.put(bomb, ratio);
             figures.put(
                     bomb,
                     Map.of(
-                            "quiet_p50_ms", quiet.p50(),
-                            "quiet_p99_ms", quiet.p99(),
-                            "p50_ms", loud.p50(),
-                            "p99_ms", loud.p99(),
-                            "longest_ms", loud.longest(),
+                            "quiet_p50_ms", quiet.at(0.5),
+                            "quiet_p99_ms", quiet.at(0.99),
+                            "p50_ms", loud.at(0.5),
+                            "p99_ms", loud.at(0.99),
+                            "longest_ms", loud.at(1),
                             "ratio_p99", ratio,
-                            "bombs", loud.bombs()));
-            assertThat(quiet.refused() + loud.refused())
+                            "calls", loud.times.size(),
+                            "bombs", bombs));
+            assertThat(quiet.refused + loud.refused)
                     .as("refused during %s", bomb)
                     .isZero();
-            assertThat(loud.bombs()).as("%s went off", bomb).isPositive();
-            assertThat(loud.p50())
+            assertThat(bombs).as("%s went off", bomb).isPositive();
+            assertThat(loud.at(0.5))
                     .as("the median during %s: nobody waits until a bomb has ended", bomb)
                     .isLessThan(BOMB_MS / 2.0);
         }
@@ -104,7 +123,8 @@ class NeighboursTest {
         }
     }
 
-    private static Stretch during(Project attacker, String bomb, Project neighbour, int calls) throws Exception {
+    /** Lets bombs go off, one after another, while this is done; how many there were. */
+    private static int during(Project attacker, String bomb, Runnable calls) throws Exception {
         AtomicBoolean over = new AtomicBoolean();
         AtomicInteger bombs = new AtomicInteger();
         try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
@@ -125,31 +145,22 @@ class NeighboursTest {
                 }
             });
             try {
-                Stretch seen = stretch(neighbour, calls);
-                over.set(true);
-                bombing.get(60, TimeUnit.SECONDS);
-                return new Stretch(seen.p50(), seen.p99(), seen.longest(), seen.refused(), bombs.get());
+                Thread.sleep(FUSE_MS);
+                calls.run();
             } finally {
                 over.set(true);
             }
+            bombing.get(60, TimeUnit.SECONDS);
+            return bombs.get();
         }
     }
 
-    private static Stretch stretch(Project neighbour, int calls) {
-        List<Double> times = new ArrayList<>();
-        int refused = 0;
-        for (int call = 0; call < calls; call++) {
+    private static void call(Project neighbour, Seen seen) {
+        for (int call = 0; call < CALLS_OF_A_TURN; call++) {
             long begun = System.nanoTime();
             Answer answer = neighbour.tool("echo", Map.of("n", call));
-            times.add((System.nanoTime() - begun) / 1e6);
-            refused += answer.json().at("/result/n").asInt(-1) == call ? 0 : 1;
+            seen.times.add((System.nanoTime() - begun) / 1e6);
+            seen.refused += answer.json().at("/result/n").asInt(-1) == call ? 0 : 1;
         }
-        Collections.sort(times);
-        return new Stretch(at(times, 0.5), at(times, 0.99), at(times, 1), refused, 0);
-    }
-
-    private static double at(List<Double> sorted, double share) {
-        double value = sorted.get((int) Math.min(sorted.size() - 1, Math.floor(sorted.size() * share)));
-        return Math.round(value * 100) / 100.0;
     }
 }
