@@ -33,8 +33,11 @@ import org.junit.jupiter.api.extension.ExtendWith;
 @Tag("escapes")
 @ExtendWith(SharedPlane.class)
 class NeighboursTest {
+    /** No bomb, but code that does nothing, called as often: what any other project's calls cost a neighbour. */
+    private static final String HARMLESS = "well";
+
     private static final List<String> BOMBS =
-            List.of("spin_in_threads", "memory", "threads", "forks", "scratch_full", "printing_raw");
+            List.of(HARMLESS, "spin_in_threads", "memory", "threads", "forks", "scratch_full", "printing_raw");
 
     /** A bomb's deadline; some go off until then. */
     private static final int BOMB_MS = 3_000;
