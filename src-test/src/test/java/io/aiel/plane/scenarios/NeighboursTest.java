@@ -47,7 +47,7 @@ class NeighboursTest {
 
     private static final int CALLS_OF_A_TURN = Form.current().pick(20, 100);
 
-    /** The largest that was measured on two processors is 1.97. */
+    /** The largest that was measured on two processors is 2.07. */
     private static final double RATIO_P99_MAX = 3;
 
     /** What was seen of calls one by one; milliseconds. */
