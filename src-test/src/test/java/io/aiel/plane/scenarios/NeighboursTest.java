@@ -33,7 +33,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 @Tag("escapes")
 @ExtendWith(SharedPlane.class)
 class NeighboursTest {
-    /** No bomb, but code that does nothing, called as often: what any other project's calls cost a neighbour. */
+    /** No bomb, but code that does nothing, called again and again: what any other project's calls cost a neighbour. */
     private static final String HARMLESS = "well";
 
     private static final List<String> BOMBS =
