@@ -138,7 +138,7 @@ def stream_first(context: Context) -> dict:
     return {
         "figures": {"rounds": rounds, "ratio": ratio},
         "lines": [
-            f"{name} p50 {best[kind]['p50_ms']:.2f} ms, p99 {best[kind]['p99_ms']:.2f} ms ({best[kind]['count']} calls)"
+            f"{name} p50 {middle[kind]['p50_ms']:.2f} ms, p99 {middle[kind]['p99_ms']:.2f} ms ({middle[kind]['count']} calls)"
             for name, kind in (("first chunk", "stream"), ("plain call ", "plain"))
         ],
         "verdicts": [verdict("first chunk against a plain call, p50", ratio, 1.5, True, "×")],
@@ -259,6 +259,10 @@ def stream_idle(context: Context) -> dict:
 
 
 @further("grpc", "gRPC beside HTTP, one connection", needs_plane=False, by_default=False)
+def grpc_against_http(kinds: dict) -> float:
+    return kinds["grpc"]["p50_ms"] / kinds["http"]["p50_ms"]
+
+
 def grpc(context: Context) -> dict:
     port = tools.free_port()
     with Plane(settings={"plane.grpc.port": str(port)}) as plane:
@@ -277,12 +281,13 @@ def grpc(context: Context) -> dict:
         }
         context.load.run([plain, call_of], 4, context.pick(5, 30))
         rounds = [context.load.run([plain, call_of], 1, context.pick(5, 15))["kinds"] for _ in range(context.pick(1, 3))]
-    best = min(rounds, key=lambda kinds: kinds["grpc"]["p50_ms"])
-    ratio = best["grpc"]["p50_ms"] / best["http"]["p50_ms"]
+    # The middle one: the best of several is met now and then by what differs between rounds alone.
+    middle = sorted(rounds, key=grpc_against_http)[len(rounds) // 2]
+    ratio = grpc_against_http(middle)
     return {
         "figures": {"there": True, "rounds": rounds, "ratio": ratio},
         "lines": [
-            f"{name} p50 {best[kind]['p50_ms']:.2f} ms, p99 {best[kind]['p99_ms']:.2f} ms ({best[kind]['count']} calls)"
+            f"{name} p50 {middle[kind]['p50_ms']:.2f} ms, p99 {middle[kind]['p99_ms']:.2f} ms ({middle[kind]['count']} calls)"
             for name, kind in (("gRPC", "grpc"), ("HTTP", "http"))
         ],
         "verdicts": [verdict("gRPC against HTTP, p50", ratio, 1.0, True, "×")],

@@ -36,13 +36,14 @@ class NeighboursTest {
     /** No bomb, but code that does nothing, called again and again: what any other project's calls cost a neighbour. */
     private static final String HARMLESS = "well";
 
-    private static final List<String> BOMBS =
+    /** What the other project runs, one call after another. */
+    private static final List<String> MEANWHILE =
             List.of(HARMLESS, "spin_in_threads", "memory", "threads", "forks", "scratch_full", "printing_raw");
 
     /** A bomb's deadline; some go off until then. */
     private static final int BOMB_MS = 3_000;
 
-    /** From the request for the first bomb to the first call. */
+    /** From the request for the first bomb to the first call, so that it is measured beside a bomb and not before. Nothing asserted needs it. */
     private static final int FUSE_MS = 50;
 
     private static final int CALLS_OF_A_TURN = Form.current().pick(20, 100);
@@ -89,7 +90,7 @@ class NeighboursTest {
         }
 
         Map<String, Double> ratios = new LinkedHashMap<>();
-        for (String bomb : BOMBS) {
+        for (String bomb : MEANWHILE) {
             Seen quiet = new Seen();
             Seen loud = new Seen();
             int bombs = 0;

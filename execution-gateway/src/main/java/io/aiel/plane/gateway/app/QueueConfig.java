@@ -23,7 +23,7 @@ public interface QueueConfig {
     OptionalInt projectInHandMax();
 
     /**
-     * Those of one project while its code is short, at most 0.1 s: putting the start on record takes as long and needs no worker. Absent means three
+     * Those of one project while its code is short, at most 0.1 s: putting the start on record takes longer than most such code, and needs no worker. Absent means three
      * times {@link #projectInHandMax} where that is absent too, and else the same.
      */
     OptionalInt projectInHandShortMax();

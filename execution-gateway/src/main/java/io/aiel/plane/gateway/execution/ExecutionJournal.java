@@ -14,8 +14,8 @@ import java.util.function.LongSupplier;
 
 /**
  * Group commit: entries of concurrent requests share a transaction, so that durability costs one commit a flush and not one
- * a request. An entry that arrives while nothing is in flight is flushed at once; those that arrive meanwhile go with the
- * next flush.
+ * a request. An entry that a caller waits for is flushed at once while nothing is in flight; those that arrive meanwhile go with the
+ * next flush. What concerns queued work alone waits for others, a few milliseconds at most.
  *
  * <p>Thread-safe. Every entry completes exactly once: with true when it took effect, false when it was overtaken (the
  * execution had been closed by another), or the failure of its transaction, after which it may or may not be durable.
@@ -30,6 +30,7 @@ final class ExecutionJournal {
      */
     static final Duration PATIENCE_OF_MANY = Duration.ofMillis(15);
 
+    /** Entries; an execution out of the queue has three: it is queued, begins and ends. */
     static final int MANY = 8;
 
     private final Function<List<JournalEntry>, Uni<List<Boolean>>> transaction;

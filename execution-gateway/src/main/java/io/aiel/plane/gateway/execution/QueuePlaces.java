@@ -20,8 +20,9 @@ import org.jspecify.annotations.Nullable;
  * The places of queued executions at this server's workers, and the line of those that are claimed and have none yet. Where code is short, the line is
  * as long as what ends until the next claims: else each place would wait for a claim. Where code takes longer, nobody is in line.
  *
- * <p>A place is held from before the start is put on record, which needs no worker and takes as long as short code does. So a project whose code is
- * short has more places than it may have workers; it has no more than those as soon as one of its places is held for longer than that.
+ * <p>A place is held from before the start is put on record, which needs no worker and, where much goes on, takes longer than most short code. So a
+ * project whose code is short has more places than it may have workers; it has no more than those as soon as one of its places is held for longer than
+ * {@link #SHORT}.
  *
  * <p>Thread-safe; nothing blocks, and nothing foreign is called under the lock.
  */

@@ -33,6 +33,7 @@ class QueuedRunsTest extends ExecutionsOnFakes {
 
     private final AtomicInteger codeEnded = new AtomicInteger();
     private boolean turnComes = true;
+    private boolean lastPlace;
 
     private QueuedRuns.Begun begin(TokenStanding standing) {
         return begin(standing, queued(ExecutionId.create()));
@@ -70,7 +71,7 @@ class QueuedRunsTest extends ExecutionsOnFakes {
 
         @Override
         public boolean holdsUpOthers() {
-            return false;
+            return lastPlace;
         }
 
         @Override
@@ -109,6 +110,18 @@ class QueuedRunsTest extends ExecutionsOnFakes {
         assertThat(hydrator.requests).singleElement().matches(HydrationRequest::queued, "known to be of the queue");
         assertThat(written).hasExactlyElementsOfTypes(Start.class, Closure.class);
         assertThat(codeEnded).hasValue(1);
+    }
+
+    /** Seen to fail: where the start does not say so, the journal lets others wait for company that cannot come. */
+    @Test
+    void saysOfItsStartWhetherItHasTheLastPlace() {
+        begin(VALID);
+        lastPlace = true;
+        begin(VALID);
+
+        assertThat(written.stream().filter(Start.class::isInstance).map(Start.class::cast))
+                .extracting(Start::holdsUpOthers)
+                .containsExactly(false, true);
     }
 
     /** Seen to fail: where it begins all the same, those who wait for answers have no workers left. */
