@@ -393,7 +393,8 @@ class AsyncTest {
         });
         assertThat(waiting).allSatisfy(id -> {
             assertThat(status(id)).isEqualTo("succeeded");
-            assertThat(begun(records(id))).isEqualTo(1);
+            List<String> records = records(id);
+            assertThat(begun(records)).as("begun, of %s", records).isEqualTo(1);
         });
         assertThat(new Audit(project.client()).records("type=execution.finished&execution=" + lost.getFirst()))
                 .hasSize(1);
