@@ -24,6 +24,12 @@ public interface Hydrator extends AutoCloseable {
     /** Begins to install and start a bundle that does not serve yet, so that the first to need it need not wait; returns at once. */
     void prepare(String bundle);
 
+    /**
+     * Whether it runs anything: not before its start is over, nor after one that failed, nor while it stops. What it is asked to run then ends with
+     * {@link io.aiel.plane.vocabulary.ErrorCode#NOT_READY}.
+     */
+    boolean runsWork();
+
     /** What is running and whether it is what the operator demanded. */
     HydratorStatus status();
 

@@ -193,7 +193,7 @@ public final class ProcessHydrator implements Hydrator {
                 request.network() ? allow.obligations().network() : List.of(),
                 listener,
                 pools::cancel);
-        if (!notReady.isEmpty()) {
+        if (!runsWork()) {
             job.settle(new ExecutionOutcome.Ended(ErrorCode.NOT_READY, notReady, Usage.NONE));
             return job;
         }
@@ -238,7 +238,7 @@ public final class ProcessHydrator implements Hydrator {
 
     @Override
     public CompletionStage<DescribeReport> describe(SnapshotFiles files) {
-        return notReady.isEmpty()
+        return runsWork()
                 ? describer.describe(files)
                 : CompletableFuture.completedFuture(new DescribeReport.Unavailable(ErrorCode.NOT_READY, notReady));
     }
@@ -256,6 +256,11 @@ public final class ProcessHydrator implements Hydrator {
     /** The socket that workers connect back to. */
     Path socket() {
         return server.path();
+    }
+
+    @Override
+    public boolean runsWork() {
+        return notReady.isEmpty();
     }
 
     @Override

@@ -48,6 +48,11 @@ final class NoWorkers implements Hydrator {
     public void prepare(String bundle) {}
 
     @Override
+    public boolean runsWork() {
+        return false;
+    }
+
+    @Override
     public HydratorStatus status() {
         return new HydratorStatus(false, WHY, new JsonText("{}"), 0, 0);
     }

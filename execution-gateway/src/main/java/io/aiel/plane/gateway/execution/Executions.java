@@ -162,6 +162,7 @@ public record Executions(
                 queue,
                 runs::begin,
                 live,
+                parts.hydrator()::runsWork,
                 parts.loops(),
                 parts.timer(),
                 System::nanoTime,

@@ -14,11 +14,12 @@ import java.util.Set;
 import java.util.concurrent.Executor;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BiFunction;
+import java.util.function.BooleanSupplier;
 import java.util.function.LongSupplier;
 import org.jboss.logging.Logger;
 
 /**
- * Takes work out of the queue as long as this server has room for it: claims when something was queued here or elsewhere, when something
+ * Takes work out of the queue as long as this server runs any and has room for it: claims when something was queued here or elsewhere, when something
  * ended, and at intervals. One claim at a time, and none right after another; what happens meanwhile leads to the next. What is claimed
  * begins when it has its turn ({@link QueuePlaces}).
  *
@@ -47,6 +48,7 @@ public final class QueueDispatcher {
     private final Claims queue;
     private final BiFunction<QueuedExecution, QueuedRuns.Turn, Uni<QueuedRuns.Begun>> begin;
     private final LiveExecutions live;
+    private final BooleanSupplier runsWork;
     private final Executor loops;
     private final ExecutionGate.Timer timer;
     private final LongSupplier nanos;
@@ -83,6 +85,7 @@ public final class QueueDispatcher {
 
     /**
      * @param begin runs one; the item comes when this server is done with it
+     * @param runsWork whether this server can run anything now; asked before each claim
      * @param loops where each begins: all at once would keep the thread busy that claimed them
      * @param nanos the time, as of {@link System#nanoTime}
      * @param inHandMax how many have workers at once
@@ -93,6 +96,7 @@ public final class QueueDispatcher {
             Claims queue,
             BiFunction<QueuedExecution, QueuedRuns.Turn, Uni<QueuedRuns.Begun>> begin,
             LiveExecutions live,
+            BooleanSupplier runsWork,
             Executor loops,
             ExecutionGate.Timer timer,
             LongSupplier nanos,
@@ -102,6 +106,7 @@ public final class QueueDispatcher {
         this.queue = queue;
         this.begin = begin;
         this.live = live;
+        this.runsWork = runsWork;
         this.loops = loops;
         this.timer = timer;
         this.nanos = nanos;
@@ -114,6 +119,11 @@ public final class QueueDispatcher {
 
     /** Looks whether there is something to begin. To be called whenever there may be. */
     public void look() {
+        if (!runsWork.getAsBoolean()) {
+            // What is claimed where it cannot run goes back with a record of an attempt, and others could have begun
+            // it.
+            return;
+        }
         int room;
         long wait;
         Map<ProjectId, Integer> counts = Map.of();

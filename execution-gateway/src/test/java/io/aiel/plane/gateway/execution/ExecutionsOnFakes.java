@@ -344,6 +344,11 @@ abstract class ExecutionsOnFakes {
         public void prepare(String bundle) {}
 
         @Override
+        public boolean runsWork() {
+            return true;
+        }
+
+        @Override
         public HydratorStatus status() {
             return new HydratorStatus(true, "", new JsonText("{}"), 0, 0);
         }

@@ -20,6 +20,7 @@ class QueueDispatcherTest {
     private final List<Begun> begun = new ArrayList<>();
     private final List<Integer> heldAtClaims = new ArrayList<>();
     private int waiting = 100;
+    private boolean runsWork = true;
     /** What a claim gives besides, as after a crash that lost the first claim of it. */
     private final List<QueuedExecution> givenAgain = new ArrayList<>();
     /** Between two looks at the clock: a claim is long enough ago when the next thing happens, where a test says nothing else. */
@@ -35,6 +36,7 @@ class QueueDispatcherTest {
                 new Endless(),
                 this::begin,
                 new LiveExecutions(),
+                () -> runsWork,
                 Runnable::run,
                 (_, task) -> timed.add(task),
                 () -> now += step,
@@ -74,6 +76,23 @@ class QueueDispatcherTest {
         CompletableFuture<QueuedRuns.Begun> over = new CompletableFuture<>();
         begun.add(new Begun(one, turn, over));
         return Uni.createFrom().completionStage(over);
+    }
+
+    /**
+     * Seen to fail: without it, what waits in the queue while a server starts is claimed, cannot run, and goes back with a record of an attempt, and a server without workers
+     * takes from others what they could run.
+     */
+    @Test
+    void claimsNothingWhileThisServerRunsNothing() {
+        runsWork = false;
+        dispatcher.look();
+
+        assertThat(heldAtClaims).isEmpty();
+
+        runsWork = true;
+        dispatcher.look();
+
+        assertThat(begun).hasSize(IN_HAND);
     }
 
     @Test
