@@ -79,7 +79,7 @@ class QueueDispatcherTest {
     }
 
     /**
-     * Seen to fail: without it, what waits in the queue while a server starts is claimed, cannot run, and goes back with a record of an attempt, and a server without workers
+     * Seen in AsyncTest: without it, what waits in the queue while a server starts is claimed, cannot run, and goes back with a record of an attempt, and a server without workers
      * takes from others what they could run.
      */
     @Test
