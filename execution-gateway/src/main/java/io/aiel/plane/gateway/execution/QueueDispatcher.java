@@ -120,8 +120,7 @@ public final class QueueDispatcher {
     /** Looks whether there is something to begin. To be called whenever there may be. */
     public void look() {
         if (!runsWork.getAsBoolean()) {
-            // What is claimed where it cannot run goes back with a record of an attempt, and others could have begun
-            // it.
+            // What is claimed here would only go back, with a record of an attempt, and others could have begun it.
             return;
         }
         int room;

@@ -79,8 +79,8 @@ class QueueDispatcherTest {
     }
 
     /**
-     * Seen in AsyncTest: without it, what waits in the queue while a server starts is claimed, cannot run, and goes back with a record of an attempt, and a server without workers
-     * takes from others what they could run.
+     * Seen to fail: without the question, which let AsyncTest fail once in some fifteen runs: after its kill the queue was claimed before there were workers, and what could
+     * not run then went back with a record of an attempt.
      */
     @Test
     void claimsNothingWhileThisServerRunsNothing() {
