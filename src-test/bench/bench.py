@@ -10,6 +10,7 @@
 """
 
 import argparse
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -100,6 +101,8 @@ def main() -> int:
     commands.add_parser("install")
     commands.add_parser("plots").add_argument("form", nargs="?", default="full")
     arguments = parser.parse_args()
+    # As Ctrl-C does it: what was started is ended, and its folders are removed.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         match arguments.command:
             case "profile":

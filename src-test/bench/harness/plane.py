@@ -209,6 +209,19 @@ def metric(plane: Plane, name: str, *labels: str) -> float:
     return sum(float(value) for found, value in samples if all(label in found for label in labels))
 
 
+def server_pid(plane: Plane) -> int:
+    return next(pid for pid in plane.processes() if part_of(machine.command_of(pid)) == "server")
+
+
+def compiling_seconds(plane: Plane) -> float:
+    """How long the compilers of the server's JVM have compiled since its start, all their threads summed."""
+    counters = tools.run(tools.java_home() / "bin/jcmd", server_pid(plane), "PerfCounter.print", limit=60)
+    ticks, per_second = (
+        int(re.search(rf"^{name}=(\d+)$", counters, re.MULTILINE).group(1)) for name in ("java.ci.totalTime", "sun.os.hrt.frequency")
+    )
+    return ticks / per_second
+
+
 def bundle_cache() -> Path:
     lock = tools.REPOSITORY / "runtime-hydrator/src/main/bundles/minimal/requirements.lock"
     return tools.WORK / ("bundle-" + hashlib.sha256(lock.read_bytes()).hexdigest()[:12])
