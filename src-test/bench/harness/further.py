@@ -6,7 +6,6 @@ Most ask a running plane. Those that need no settings of their own share one; th
 import concurrent.futures
 import json
 import statistics
-import subprocess
 import threading
 import time
 from collections.abc import Callable
