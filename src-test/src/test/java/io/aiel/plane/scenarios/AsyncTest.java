@@ -32,6 +32,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 class AsyncTest {
     private static final Duration LIMIT = Duration.ofMinutes(1);
     private static final int QUEUE_MAX = 250;
+    private static final String QUEUE_SETTING = "plane.execution.queue.project-max=" + QUEUE_MAX;
+    private static final PackagedPlane.Options OPTIONS = PackagedPlane.Options.NONE.withSettings(QUEUE_SETTING);
     private static final Map<String, String> CODE = Map.of("entry_point.py", """
             import time
 
@@ -52,8 +54,7 @@ class AsyncTest {
 
     @BeforeAll
     static void start() {
-        plane = PackagedPlane.start(
-                PackagedPlane.Options.NONE.withSettings("plane.execution.queue.project-max=" + QUEUE_MAX));
+        plane = PackagedPlane.start(OPTIONS);
         project = plane.demo();
         project.push(CODE);
         project.tool("work", Map.of()).expect(200);
@@ -357,7 +358,7 @@ class AsyncTest {
     }
 
     @Test
-    @Order(Integer.MAX_VALUE)
+    @Order(Integer.MAX_VALUE - 1)
     void losesNothingAndRunsNothingTwiceWhenTheServerIsKilled() {
         double until = Instant.now().getEpochSecond() + 25.0;
         Map<String, Object> twice = Map.of("retry", Map.of("max_attempts", 2, "backoff_ms", 100));
@@ -398,6 +399,31 @@ class AsyncTest {
         });
         assertThat(new Audit(project.client()).records("type=execution.finished&execution=" + lost.getFirst()))
                 .hasSize(1);
+    }
+
+    /**
+     * What has no workers takes nothing from those that do. Meant to fail: with a {@code NoWorkers} that says that it runs work; the execution has
+     * {@code execution.attempted} in its records then, which has come back from a server that could not run it.
+     */
+    @Test
+    @Order(Integer.MAX_VALUE)
+    void leavesAloneWhatIsQueuedWhileItHasNoWorkers() throws InterruptedException {
+        Instant at = Instant.now().plusSeconds(2);
+        String id = queued(project, Map.of(), Map.of("start_at", at.toString()));
+        plane.signal("TERM");
+
+        plane.startAgain(OPTIONS.withSettings(QUEUE_SETTING, "plane.hydrator.enabled=false"));
+        project = plane.demo();
+        // It looks into the queue every second.
+        Thread.sleep(5_000);
+        assertThat(Instant.now()).isAfter(at);
+        assertThat(status(id)).isEqualTo("queued");
+
+        plane.signal("TERM");
+        plane.startAgain(OPTIONS);
+        project = plane.demo();
+        assertThat(ended(project, id).path("status").asText()).isEqualTo("succeeded");
+        assertThat(records(id)).doesNotContain("execution.attempted").containsOnlyOnce("execution.admitted");
     }
 
     private static long runningIn(List<String> ids) {
