@@ -113,6 +113,19 @@ class TurnsTest(unittest.TestCase):
         self.assertLess(time.monotonic() - begun, 10)
         self.assertEqual(("CANCELLED", 499, True), (frame["envelope"]["error"]["code"], frame["envelope"]["http_status"], frame["tainted"]))
 
+    def test_a_sync_handler_that_is_cancelled_before_it_begins_is_the_last_of_its_worker(self):
+        """Seen to fail: when only a handler that has begun counts as running; its worker then had the next call, which waited behind it."""
+        call_it = "        reply = execution.call.run_at_once()\n"
+        with harness.Plane(patch=[("worker.py", call_it, "        time.sleep(1)\n" + call_it)]) as plane:
+            plane.snapshot("turns", ENTRY)
+            worker = plane.ready("turns")
+            running = worker.start(call("plain", {"n": 1, "seconds": 20, "says": True}))
+            time.sleep(0.3)
+            worker.send({"type": "cancel", "id": running})
+            frame, entries = worker.finish()
+            self.assertEqual([], entries, "it had begun: nothing is tested")
+            self.assertEqual(("CANCELLED", True), (frame["envelope"]["error"]["code"], frame["tainted"]))
+
     def test_a_cancel_that_comes_with_its_call_is_heard(self):
         worker = self.fresh()
         for handler in ("plain", "coroutine"):

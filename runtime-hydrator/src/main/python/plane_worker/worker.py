@@ -141,15 +141,19 @@ def _close_all_but(*channels):
 
 
 class _Execution:
-    """One call: its id and what was used up before it. Whoever claims it answers it."""
+    """One call: its id and what was used up before it. Whoever claims it answers it.
 
-    __slots__ = ("id", "before", "wall", "call", "deadline")
+    ``left``: whether the handlers' thread has come out of its handler. Of what the loop runs it says nothing.
+    """
+
+    __slots__ = ("id", "before", "wall", "call", "deadline", "left")
 
     def __init__(self, call_id):
         self.id = call_id
         self.before, self.wall = _cpu_seconds(), time.monotonic()
         self.call = None
         self.deadline = None  # only of one that the handlers' thread runs: the runtime keeps that of the others
+        self.left = False
 
 
 class Worker:
@@ -393,7 +397,8 @@ class Worker:
         """Answers for a handler that goes on in its thread."""
         reply = await answer
         self._take_back()
-        tainted = reply.tainted or await self._leftovers(self._task)
+        # Its thread may not even be in the handler yet, and the next call would wait behind it.
+        tainted = reply.tainted or not execution.left or await self._leftovers(self._task)
         self._finish(execution, reply.envelope, tainted)
         self._task = None
 
@@ -454,6 +459,7 @@ class Worker:
         if not execution.call.refused:
             self._watch(execution)
         reply = execution.call.run_at_once()
+        execution.left = True
         if os.getpid() != self._pid:
             self._for_handlers.get()  # a child that the handler has forked came back here: it has nothing to say, and never did
         if reply is None:
