@@ -7,6 +7,7 @@ import io.aiel.plane.fixtures.PackagedPlane;
 import io.aiel.plane.fixtures.PlaneClient;
 import io.aiel.plane.fixtures.SharedPlane;
 import java.io.ByteArrayOutputStream;
+import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Map;
@@ -106,6 +107,35 @@ class LimitsTest {
                         "5\r\nabc".getBytes(StandardCharsets.US_ASCII));
 
         assertThat(answer.status()).isEqualTo(401);
+    }
+
+    /**
+     * A caller keeps its connection, however large the body was that it sent. Meant to fail: without the look at what is left of a body's request in
+     * {@code Bodies.end}, the connection was closed two seconds after the answer to each body above 256 KiB, under the next request.
+     */
+    @ParameterizedTest
+    @ValueSource(ints = {1_000, 300_000})
+    void keepsAConnectionAfterABodyThatWasRead(int bytes, PackagedPlane plane) throws Exception {
+        byte[] body = ("{\"nothing\": \"" + "a".repeat(bytes) + "\"}").getBytes(StandardCharsets.US_ASCII);
+        byte[] request = Wire.head(
+                "POST /v1/workspaces/demo/projects/hello/executions HTTP/1.1",
+                "Host: plane",
+                "Authorization: Bearer " + plane.client().token(),
+                "Content-Type: application/json",
+                "Content-Length: " + body.length);
+
+        try (Socket socket = new Wire(plane.uri()).connect()) {
+            for (int turn = 0; turn < 2; turn++) {
+                socket.getOutputStream().write(request);
+                socket.getOutputStream().write(body);
+                assertThat(new String(socket.getInputStream().readNBytes(12), StandardCharsets.US_ASCII))
+                        .as("the begin of answer %d", turn + 1)
+                        .isEqualTo("HTTP/1.1 400");
+                // Longer than the caller of a body that goes on after its answer has.
+                Thread.sleep(2_500);
+                socket.getInputStream().skipNBytes(socket.getInputStream().available());
+            }
+        }
     }
 
     @ParameterizedTest

@@ -157,6 +157,10 @@ final class Bodies {
     /** What the caller goes on to send after its answer is nobody's any more. */
     private static void end(RoutingContext routing) {
         HttpServerRequest request = routing.request();
+        // A body that was read on a thread is left paused at its end; such a request does not count as ended, and its
+        // end is never told
+        // again. The connection would be closed under the caller's next request.
+        request.handler(null).resume();
         if (request.isEnded()) {
             return;
         }
